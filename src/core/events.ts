@@ -1,0 +1,72 @@
+/** The events that the spool's event table keeps; logs use the same names. */
+import type { TlsFacts } from './message.ts';
+
+/** Every event type and what its record holds. Never a subject, a body or a secret. */
+export interface EventData {
+  'agent.started': { version: string };
+  'agent.stopped': { clean: boolean };
+  'message.accepted': {
+    message: string;
+    device: string | null;
+    address: string;
+    listener: string;
+    sender: string;
+    recipients: number;
+    bodyBytes: number;
+    tls: TlsFacts | null;
+    held: string | null;
+  };
+  'message.delivered': {
+    message: string;
+    recipient: string;
+    route: string;
+    tls: TlsFacts | null;
+    reply: string;
+    waitedMs: number;
+  };
+  'message.deferred': {
+    message: string;
+    recipient: string;
+    route: string | null;
+    code: string;
+    cause: string;
+    nextAttemptAt: number;
+    uncertain: boolean;
+  };
+  'message.failed': {
+    message: string;
+    recipient: string;
+    route: string | null;
+    code: string;
+    cause: string;
+    reply: string | null;
+  };
+  'message.held': { message: string; recipient: string; code: string; cause: string };
+  'message.requeued': { message: string; recipient: string; by: string };
+  'message.released': { message: string; recipient: string; by: string };
+  'message.cancelled': { message: string; recipient: string; by: string };
+  'session.refused': { address: string; device: string | null; code: string; reply: string };
+  'device.tls-learned': { address: string; mode: 'implicit'; listener: string };
+  'route.paused': {
+    route: string;
+    code: string;
+    cause: string;
+    advice: string;
+    until: number;
+    needsPerson: boolean;
+  };
+  'route.resumed': { route: string; pausedMs: number; by: string };
+  'spool.salvaged': { damagedFile: string; messages: number; lost: number };
+  'clock.unset': { now: number };
+  'clock.set': { now: number };
+}
+
+export type EventType = keyof EventData;
+
+/** One row of the event table; `seq` is the cursor a reader keeps. */
+export type EventRecord = {
+  [T in EventType]: { seq: number; ts: number; type: T; data: EventData[T] };
+}[EventType];
+
+/** An event before the spool has numbered it. */
+export type NewEvent = { [T in EventType]: { type: T; data: EventData[T] } }[EventType];

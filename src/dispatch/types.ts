@@ -1,0 +1,51 @@
+/** What dispatch offers and needs. */
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { RoutingRule } from '../routes/settings.ts';
+import type { Route } from '../routes/types.ts';
+import type { Spool } from '../spool/types.ts';
+
+export interface DispatchDeps {
+  clock: Clock;
+  log: Log;
+  spool: Spool;
+  routes: Route[];
+  routing: RoutingRule[];
+  maxAgeHours: number;
+  /** Source of jitter in [0, 1); seeded in tests. */
+  random(): number;
+}
+
+export type RouteState = 'open' | 'paused' | 'probing';
+
+/** How a route stands, for operators, health and MQTT. */
+export interface RouteStatus {
+  id: string;
+  kind: string;
+  state: RouteState;
+  /** Set while paused: why, what to do, when the next try comes. */
+  pause: {
+    code: string;
+    cause: string;
+    advice: string;
+    reply: string | null;
+    since: number;
+    until: number;
+    needsPerson: boolean;
+  } | null;
+  lastSuccessAt: number | null;
+  connectionsInUse: number;
+  /** Messages that may still go in the running minute, recipients in the running day. */
+  budget: { messagesThisMinute: number; recipientsToday: number };
+}
+
+export interface Dispatch {
+  start(): Promise<void>;
+  /** Ends within LIMITS.stopMaxMs; what is under way by then is given back and sent again at the next start. */
+  stop(): Promise<void>;
+  routes(): RouteStatus[];
+  pauseRoute(id: string, by: string): void;
+  resumeRoute(id: string, by: string): void;
+  /** Tries everything due now, for a test or a flush. */
+  wake(): void;
+}

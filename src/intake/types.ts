@@ -1,0 +1,43 @@
+/** What intake offers and needs. */
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { Spool } from '../spool/types.ts';
+import type { DeviceSettings, IntakeSettings } from './settings.ts';
+
+/** PEM texts of the certificate the listeners show, with its chain. */
+export interface ServerCertificate {
+  key: string;
+  cert: string;
+}
+
+export interface IntakeDeps {
+  clock: Clock;
+  log: Log;
+  spool: Spool;
+  settings: IntakeSettings;
+  devices: DeviceSettings[];
+  /** Certificate shown to devices; asked for at start and again after `renewCertificate`. */
+  certificate: ServerCertificate;
+}
+
+export interface ListenerAddress {
+  address: string;
+  port: number;
+  tls: 'none' | 'starttls' | 'implicit' | 'auto';
+}
+
+/** A login that exists only in memory, so that the box can send a test scan to itself. */
+export interface TestLogin {
+  user: string;
+  password: string;
+  revoke(): void;
+}
+
+export interface Intake {
+  /** Binds every listener; rejects with OperatorError naming the port that can't be bound. */
+  start(): Promise<ListenerAddress[]>;
+  /** Takes no new connections, lets open DATA finish within LIMITS.stopMaxMs, then closes. */
+  stop(): Promise<void>;
+  replaceCertificate(certificate: ServerCertificate): void;
+  issueTestLogin(): TestLogin;
+}

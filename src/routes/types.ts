@@ -1,0 +1,59 @@
+/** What a route is: one way out of the box, and what it needs. */
+import type { Readable } from 'node:stream';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { MessageHead } from '../core/message.ts';
+import type { DeliveryReport } from '../core/outcome.ts';
+
+/** The names a route looks up; Node's `dns.promises.Resolver` fits. */
+export interface NameResolver {
+  resolveMx(domain: string): Promise<{ exchange: string; priority: number }[]>;
+  resolve4(host: string): Promise<string[]>;
+  resolve6(host: string): Promise<string[]>;
+}
+
+/** Small durable values of this room, sealed by the owner (cached tokens). */
+export interface FactStore {
+  get(key: string): Promise<string | null>;
+  put(key: string, value: string): Promise<void>;
+  delete(key: string): Promise<void>;
+}
+
+export interface RouteDeps {
+  clock: Clock;
+  log: Log;
+  resolver: NameResolver;
+  /** Name sent in EHLO. */
+  hostname: string;
+  facts: FactStore;
+}
+
+/** A message as a route gets it. `openBody` may be called once per attempt. */
+export interface OutgoingMessage {
+  head: MessageHead;
+  recipients: string[];
+  openBody(): Promise<Readable>;
+}
+
+/** Bounds the dispatcher keeps for a route (per mailbox, facts/microsoft365.md 2.2). */
+export interface RouteLimits {
+  messagesPerMinute: number;
+  connections: number;
+  recipientsPerDay: number;
+  recipientsPerMessage: number;
+  messageBytesMax: number;
+}
+
+export type RouteKind = 'submission' | 'direct-send' | 'connector';
+
+export interface Route {
+  readonly id: string;
+  readonly kind: RouteKind;
+  readonly limits: RouteLimits;
+  /** Whether this way can carry mail to `recipient` at all (direct send: tenant domains only). */
+  canCarry(recipient: string): boolean;
+  /** One attempt. Never throws for anything the network or the other side did: that is in the report. */
+  deliver(message: OutgoingMessage, signal: AbortSignal): Promise<DeliveryReport>;
+  /** Closes kept connections. */
+  stop(): Promise<void>;
+}

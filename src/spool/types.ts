@@ -1,0 +1,199 @@
+/** What the spool offers to the other rooms; its worker thread is behind it. */
+import type { Readable } from 'node:stream';
+import type { EventRecord, NewEvent } from '../core/events.ts';
+import type { DeviceFacts, MessageHead, MessageId, RecipientState, TlsFacts } from '../core/message.ts';
+import type { UpstreamFacts } from '../core/outcome.ts';
+
+/** The envelope that turns received chunks into an accepted message. */
+export interface NewMessage {
+  id: MessageId;
+  receivedAt: number;
+  sender: string;
+  recipients: string[];
+  messageIdHeader: string;
+  device: DeviceFacts;
+  /** When set, every recipient starts in `held` with this reason (an explanation code and sentence). */
+  held: { code: string; cause: string } | null;
+}
+
+/** A body on its way in. Either `commit` or `abort` ends it; a stop or crash counts as abort. */
+export interface Receipt {
+  /** Hands over a chunk; resolves when the next one may come. Rejects with SpoolRefusal. */
+  write(chunk: Buffer): Promise<void>;
+  /** Resolves only after the durable commit of body, message, recipients and event. Rejects with SpoolRefusal. */
+  commit(message: NewMessage): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** Why the spool takes nothing now: always a passing fault (452), never the device's. */
+export type SpoolRefusalReason = 'quota' | 'disk-full' | 'disk-error' | 'stopping';
+
+export class SpoolRefusal extends Error {
+  readonly reason: SpoolRefusalReason;
+  constructor(reason: SpoolRefusalReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SpoolRefusal';
+    this.reason = reason;
+  }
+}
+
+/** Which recipient domains may be claimed now; the others' routes are paused or out of budget. */
+export type ClaimFilter =
+  | { kind: 'all' }
+  | { kind: 'only'; domains: string[] }
+  | { kind: 'except'; domains: string[] };
+
+/** A message with those of its recipients that are due; they are `sending` until settled. */
+export interface Claim {
+  head: MessageHead;
+  recipients: { id: number; address: string; tries: number }[];
+}
+
+/** What becomes of one recipient after an attempt. */
+export type RecipientSettlement = { recipientId: number } & (
+  | { state: 'delivered'; reply: string }
+  | {
+      state: 'deferred';
+      nextAttemptAt: number;
+      spendTry: boolean;
+      code: string;
+      cause: string;
+      reply: string | null;
+      uncertain: boolean;
+    }
+  | { state: 'failed' | 'held'; code: string; cause: string; reply: string | null }
+);
+
+/** One attempt and its consequences, written in one transaction together with their events. */
+export interface Settlement {
+  messageId: MessageId;
+  /** Null when no route was tried (nothing can carry it, or it is too old). */
+  attempt: {
+    routeId: string;
+    startedAt: number;
+    endedAt: number;
+    upstream: UpstreamFacts | null;
+  } | null;
+  recipients: RecipientSettlement[];
+}
+
+/** Which messages an operator means: ids, or a filter. All given fields must hold. */
+export interface MessageFilter {
+  ids?: MessageId[];
+  states?: RecipientState[];
+  device?: string;
+  sender?: string;
+  recipient?: string;
+  /** Received at or after, epoch milliseconds. */
+  since?: number;
+}
+
+export interface Page {
+  limit: number;
+  /** Messages older than this id; null starts at the newest. */
+  before: MessageId | null;
+}
+
+export interface RecipientStatus {
+  id: number;
+  address: string;
+  state: RecipientState;
+  tries: number;
+  nextAttemptAt: number | null;
+  /** Code and sentence of the latest trouble, or null. */
+  code: string | null;
+  cause: string | null;
+}
+
+export interface MessageSummary {
+  head: MessageHead;
+  recipients: RecipientStatus[];
+  hasBody: boolean;
+}
+
+export interface AttemptRecord {
+  routeId: string;
+  startedAt: number;
+  endedAt: number;
+  host: string | null;
+  tls: TlsFacts | null;
+  results: {
+    address: string;
+    state: RecipientState;
+    code: string | null;
+    cause: string | null;
+    reply: string | null;
+    uncertain: boolean;
+  }[];
+}
+
+export interface MessageDetail extends MessageSummary {
+  attempts: AttemptRecord[];
+  events: EventRecord[];
+}
+
+/** What an operator may do, and from which states: see `OPERATOR_ACTIONS` in actions.ts. */
+export type OperatorAction = 'retry' | 'hold' | 'release' | 'cancel';
+
+export interface SpoolStats {
+  recipients: Record<RecipientState, number>;
+  /** Received time of the oldest message with an unsettled, unheld recipient. */
+  oldestPendingAt: number | null;
+  databaseBytes: number;
+  bodyBytes: number;
+  maxBytes: number;
+  /** Free space of the file system. */
+  freeBytes: number;
+}
+
+export interface SpoolStart {
+  /** Read back from the connection: must be 2 (FULL). */
+  synchronous: number;
+  journalMode: string;
+  /** Messages waiting for delivery. */
+  pending: number;
+  /** Set when a damaged file was put aside and salvaged at this start. */
+  salvaged: { damagedFile: string; messages: number; lost: number } | null;
+  /** Time of the newest event: a wall clock before it is not set. */
+  newestEventAt: number | null;
+}
+
+export interface Spool {
+  start(): Promise<SpoolStart>;
+  /** Commits what is open, closes the database, ends the worker. */
+  stop(): Promise<void>;
+
+  /** Opens a place for one body. Rejects with SpoolRefusal when quota or free space says no already. */
+  receive(): Promise<Receipt>;
+
+  /** Claims up to `limit` messages with due recipients, oldest due first. */
+  claimDue(now: number, filter: ClaimFilter, limit: number): Promise<Claim[]>;
+  /** Earliest time at which an unclaimed recipient under `filter` becomes due, or null. */
+  nextDueAt(filter: ClaimFilter): Promise<number | null>;
+  /** The body as accepted: headers, CRLF, not dot-stuffed. Errors if the body is erased or damaged. */
+  openBody(messageId: MessageId): Promise<Readable>;
+  settle(settlement: Settlement): Promise<void>;
+  /** Gives claims back untouched (a stop in the middle); nothing is written. */
+  unclaim(messageId: MessageId): Promise<void>;
+
+  list(filter: MessageFilter, page: Page): Promise<MessageSummary[]>;
+  show(messageId: MessageId): Promise<MessageDetail | null>;
+  /** Applies an action to the recipients whose state allows it; says how many changed. */
+  act(
+    action: OperatorAction,
+    filter: MessageFilter,
+    by: string,
+  ): Promise<{ changed: number; skipped: number }>;
+  stats(): Promise<SpoolStats>;
+
+  record(event: NewEvent): Promise<void>;
+  /** Events after `seq`, oldest first. */
+  events(afterSeq: number, limit: number): Promise<EventRecord[]>;
+  /** Calls back after commits that added events or made recipients due; returns the unsubscribe. */
+  onChange(listener: () => void): () => void;
+
+  /** Small durable facts of other rooms (learned devices, budgets, sealed tokens), JSON values. */
+  getFacts(room: string): Promise<Map<string, unknown>>;
+  putFact(room: string, key: string, value: unknown): Promise<void>;
+  deleteFact(room: string, key: string): Promise<void>;
+}
