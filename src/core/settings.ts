@@ -24,14 +24,21 @@ export interface FileText {
   text: string;
 }
 
+/** How the config loader finds the keys it has to resolve before the schema sees them. */
+export interface ResolveMark {
+  resolve: 'file' | 'secret';
+}
+
 /** Marks a key that holds a path: the loader replaces it by the file's path and text. */
-export const fileText = z.custom<FileText>(
-  (value) => typeof value === 'object' && value !== null && 'path' in value && 'text' in value,
-  { error: 'expected the path of a readable file' },
-);
+export const fileText = z
+  .custom<FileText>((value) => typeof value === 'object' && value !== null && 'text' in value, {
+    error: 'expected the path of a readable file',
+  })
+  .meta({ resolve: 'file' } satisfies ResolveMark);
 
 /** Marks a key that holds a secret: `{ secret: name }`, `{ file: path }`, `{ env: NAME }`, or a literal (warned about). */
-export const secretValue = z.custom<Secret>(
-  (value) => typeof value === 'object' && value !== null && 'reveal' in value,
-  { error: 'expected { secret: name }, { file: path } or { env: NAME }' },
-);
+export const secretValue = z
+  .custom<Secret>((value) => typeof value === 'object' && value !== null && 'reveal' in value, {
+    error: 'expected { secret: name }, { file: path } or { env: NAME }',
+  })
+  .meta({ resolve: 'secret' } satisfies ResolveMark);

@@ -119,7 +119,7 @@ const submission = z.strictObject({
   host: z.string().min(1).default('smtp.office365.com').describe('Submission server.'),
   port: z.int().min(1).max(65535).default(587).describe('TCP port; STARTTLS is required on it.'),
   mailbox: mailboxAddress,
-  auth: z.union([oauth, basic]),
+  auth: z.discriminatedUnion('kind', [oauth, basic]),
   limits: submissionLimits,
   rewriteSender: z
     .enum(['off', 'if-needed', 'always'])

@@ -1,0 +1,84 @@
+/** Turns what the schema found into sentences for an operator. */
+import type * as z from 'zod';
+import type { ConfigPath } from './problems.ts';
+import { kindOf } from './resolve.ts';
+
+export interface IssueSentence {
+  path: ConfigPath;
+  message: string;
+}
+
+/** One sentence for each problem in `issue`; an unknown key is reported at its own place. */
+export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): IssueSentence[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: 'this key is not known; see docs/reference/settings.md for the keys there are',
+    }));
+  }
+  const found = valueAt(raw, issue.path);
+  return [
+    {
+      path: issue.path,
+      message:
+        found === undefined
+          ? `${expected(issue)}, but the key is missing`
+          : `${expected(issue)}, but found ${kindOf(found)}`,
+    },
+  ];
+}
+
+function expected(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `expected one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return issue.origin === 'array'
+        ? `expected at least ${issue.minimum} entry`
+        : issue.origin === 'string'
+          ? 'expected a text that is not empty'
+          : `expected a number of at least ${issue.minimum}`;
+    case 'too_big':
+      return issue.origin === 'string'
+        ? `expected at most ${issue.maximum} characters`
+        : `expected a number of at most ${issue.maximum}`;
+    case 'invalid_format':
+      return FORMAT_NAMES[issue.format] ?? customMessage(issue.message);
+    case 'invalid_union':
+      return 'options' in issue && Array.isArray(issue.options)
+        ? `expected one of ${issue.options.map(String).join(', ')}`
+        : customMessage(issue.message);
+    default:
+      return customMessage(issue.message);
+  }
+}
+
+const TYPE_NAMES: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of keys',
+};
+
+const FORMAT_NAMES: Record<string, string> = {
+  email: 'expected an e-mail address',
+  url: 'expected a web address',
+};
+
+/** Messages that a schema carries itself start with "expected" or say what to give. */
+function customMessage(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}
+
+function valueAt(raw: unknown, path: ConfigPath): unknown {
+  let value = raw;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[part];
+  }
+  return value;
+}

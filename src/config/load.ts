@@ -1,0 +1,125 @@
+/** Reads a config file: every problem at once, each with its line, key and what was expected. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
+import { describeIssue } from './issues.ts';
+import { type ConfigPath, type ConfigProblem, formatKey, formatProblem } from './problems.ts';
+import { isRecord, resolveMarked } from './resolve.ts';
+import { checkRules } from './rules.ts';
+import { type Config, configSchema } from './schema.ts';
+import { openSecretStore } from './secret-store.ts';
+import { readYaml } from './yaml-file.ts';
+
+export interface LoadOptions {
+  file: string;
+  /** Overrides `dataDir` of the file. */
+  dataDir?: string | undefined;
+  env: Record<string, string | undefined>;
+  /** Ids of the profile catalogue. */
+  profileIds: string[];
+}
+
+export interface LoadedConfig {
+  /** Null when there is at least one error. */
+  config: Config | null;
+  problems: ConfigProblem[];
+}
+
+/** Reads and checks the file. Never throws for what stands in it. */
+export function checkConfig(options: LoadOptions): LoadedConfig {
+  const file = path.resolve(options.file);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const message = `the config can't be read: ${describeError(error)}; name the file with --config or SCANFERRY_CONFIG`;
+    return { config: null, problems: [{ severity: 'error', file, line: null, key: '', message }] };
+  }
+  return checkText(file, text, options);
+}
+
+/** As `checkConfig`, but throws an OperatorError (exit code 2) that lists every error. */
+export function loadConfig(options: LoadOptions): { config: Config; warnings: ConfigProblem[] } {
+  const { config, problems } = checkConfig(options);
+  if (config === null) {
+    throw new OperatorError(
+      {
+        code: 'config.invalid',
+        cause: problems.map(formatProblem).join('\n'),
+        advice: 'Correct the config and check it with `scanferry check`.',
+      },
+      { exitCode: 2 },
+    );
+  }
+  return { config, warnings: problems };
+}
+
+function checkText(file: string, text: string, options: LoadOptions): LoadedConfig {
+  const yaml = readYaml(file, text);
+  const problems = [...yaml.problems];
+  const add = (severity: 'error' | 'warning', at: ConfigPath, message: string): void => {
+    problems.push({ severity, file, line: yaml.lineOf(at), key: formatKey(at), message });
+  };
+  if (problems.some((problem) => problem.severity === 'error')) return { config: null, problems };
+  if (!isRecord(yaml.data)) {
+    add(
+      'error',
+      [],
+      'expected keys such as site, routes and intake; docs/reference/settings.md shows them all',
+    );
+    return { config: null, problems };
+  }
+
+  const raw = withDataDir(yaml.data, path.dirname(file), options.dataDir);
+  const reported = new Set<string>();
+  const resolved = resolveMarked(configSchema, raw, {
+    baseDir: path.dirname(file),
+    env: options.env,
+    readSecret: secretReader(raw['dataDir']),
+    problem: (severity, at, message) => {
+      if (severity === 'error') reported.add(formatKey(at));
+      add(severity, at, message);
+    },
+  });
+
+  const parsed = configSchema.safeParse(resolved);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      for (const { path: at, message } of describeIssue(issue, resolved)) {
+        if (!reported.has(formatKey(at))) add('error', at, message);
+      }
+    }
+  }
+  if (!parsed.success || reported.size > 0) return { config: null, problems };
+
+  const config: Config = {
+    ...parsed.data,
+    routing: parsed.data.routing ?? [{ use: parsed.data.routes.map((route) => route.id) }],
+  };
+  for (const finding of checkRules(config, options.profileIds))
+    add(finding.severity, finding.path, finding.message);
+  return problems.some((problem) => problem.severity === 'error')
+    ? { config: null, problems }
+    : { config, problems };
+}
+
+/** `dataDir` made absolute: relative to the config file, unless the command line or the environment says otherwise. */
+function withDataDir(
+  data: Record<string, unknown>,
+  baseDir: string,
+  override: string | undefined,
+): Record<string, unknown> {
+  if (override !== undefined) return { ...data, dataDir: path.resolve(override) };
+  const given = data['dataDir'];
+  return typeof given === 'string' && given !== ''
+    ? { ...data, dataDir: path.resolve(baseDir, given) }
+    : data;
+}
+
+const DEFAULT_DATA_DIR = configSchema.shape.dataDir.def.defaultValue;
+
+/** The store is opened only if a secret is asked for: a check must not create files. */
+function secretReader(dataDir: unknown): (name: string) => string | undefined {
+  return (name) => openSecretStore(typeof dataDir === 'string' ? dataDir : DEFAULT_DATA_DIR).read(name);
+}

@@ -1,0 +1,114 @@
+/** Rules that hold between keys: names that must exist, names that must not stand twice. */
+
+import type { ConfigPath } from './problems.ts';
+import type { Config } from './schema.ts';
+
+export interface RuleFinding {
+  severity: 'error' | 'warning';
+  path: ConfigPath;
+  message: string;
+}
+
+/** Checks a config that its schema has accepted. `profileIds` are those of the catalogue. */
+export function checkRules(config: Config, profileIds: string[]): RuleFinding[] {
+  return [
+    ...repeated(config.routes, 'routes', 'id', (route) => route.id),
+    ...repeated(config.devices, 'devices', 'id', (device) => device.id),
+    ...repeated(config.devices, 'devices', 'address', (device) => device.address),
+    ...repeated(config.devices, 'devices', 'login', (device) => device.login?.user),
+    ...unknownRoutes(config),
+    ...unreachableRules(config),
+    ...unknownProfiles(config, profileIds),
+    ...openToAll(config),
+  ];
+}
+
+function repeated<T>(
+  items: T[],
+  list: string,
+  key: string,
+  pick: (item: T) => string | undefined,
+): RuleFinding[] {
+  const firstIndex = new Map<string, number>();
+  const findings: RuleFinding[] = [];
+  items.forEach((item, index) => {
+    const value = pick(item);
+    if (value === undefined) return;
+    const first = firstIndex.get(value);
+    if (first === undefined) firstIndex.set(value, index);
+    else
+      findings.push({
+        severity: 'error',
+        path: [list, index, key],
+        message: `${value} is already used by ${list}[${first}]; each needs its own`,
+      });
+  });
+  return findings;
+}
+
+function unknownRoutes(config: Config): RuleFinding[] {
+  const ids = config.routes.map((route) => route.id);
+  return config.routing.flatMap((rule, ruleIndex) =>
+    rule.use.flatMap((id, index) =>
+      ids.includes(id)
+        ? []
+        : [
+            {
+              severity: 'error' as const,
+              path: ['routing', ruleIndex, 'use', index],
+              message: `there is no route ${id}; there is ${ids.join(', ')}`,
+            },
+          ],
+    ),
+  );
+}
+
+/** The first rule that fits is taken, so nothing after a rule for all recipients is ever used. */
+function unreachableRules(config: Config): RuleFinding[] {
+  const catchAll = config.routing.findIndex((rule) => rule.recipients === undefined);
+  const findings: RuleFinding[] = config.routing
+    .slice(catchAll < 0 ? config.routing.length : catchAll + 1)
+    .map((_, offset) => ({
+      severity: 'warning',
+      path: ['routing', catchAll + 1 + offset],
+      message: `this rule is never used, because routing[${catchAll}] already takes every recipient`,
+    }));
+  if (catchAll < 0) {
+    findings.push({
+      severity: 'warning',
+      path: ['routing'],
+      message:
+        'recipients of other domains have no route and will fail; add a rule without recipients if they should go somewhere',
+    });
+  }
+  return findings;
+}
+
+function unknownProfiles(config: Config, profileIds: string[]): RuleFinding[] {
+  return config.devices.flatMap((device, index) =>
+    device.profile === undefined || profileIds.includes(device.profile)
+      ? []
+      : [
+          {
+            severity: 'error' as const,
+            path: ['devices', index, 'profile'],
+            message: `there is no profile ${device.profile}; there is ${profileIds.join(', ')}`,
+          },
+        ],
+  );
+}
+
+function openToAll(config: Config): RuleFinding[] {
+  return config.intake.trustedNetworks.flatMap((network, index) =>
+    /\/0$/.test(network)
+      ? [
+          {
+            severity: 'error' as const,
+            path: ['intake', 'trustedNetworks', index],
+            message:
+              'this trusts every network and would make the box an open relay; name the networks of the devices',
+          },
+        ]
+      : [],
+  );
+}

@@ -1,0 +1,56 @@
+/** The whole config: each room's settings under its key, and nothing said twice. */
+import * as z from 'zod';
+import { ipAddress } from '../core/settings.ts';
+import { deviceSettings, intakeSettings } from '../intake/settings.ts';
+import { routeSettings, routingSettings } from '../routes/settings.ts';
+import { spoolSettings } from '../spool/settings.ts';
+
+const siteSettings = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/, {
+      error: 'expected lower-case letters, digits and hyphens, such as berlin-hq',
+    })
+    .describe('Name of this site in topics and logs.'),
+  name: z.string().min(1).optional().describe('Name of this site for people.'),
+});
+
+const webSettings = z.strictObject({
+  address: ipAddress.default('0.0.0.0').describe('Address to listen on.'),
+  port: z.int().min(0).max(65535).default(443).describe('TCP port of the box page.'),
+});
+
+const dnsSettings = z.strictObject({
+  servers: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Name servers as address or address:port; left out, those of the system.'),
+});
+
+export const configSchema = z.strictObject({
+  site: siteSettings,
+  dataDir: z
+    .string()
+    .min(1)
+    .default('/var/lib/scanferry')
+    .describe('Folder for the spool, keys and certificates.'),
+  intake: intakeSettings,
+  spool: spoolSettings,
+  devices: z.array(deviceSettings).default([]).describe('Devices this site knows.'),
+  routes: z
+    .array(routeSettings)
+    .min(1, { error: 'expected at least one route' })
+    .describe('The ways out to Microsoft 365.'),
+  routing: routingSettings
+    .optional()
+    .describe('Left out: every recipient goes by the routes in their order.'),
+  dns: dnsSettings.optional().describe('Which name servers the routes ask.'),
+  web: webSettings
+    .optional()
+    .describe('Page of the box with its certificate to download; left out, it is off.'),
+});
+
+type Parsed = z.output<typeof configSchema>;
+
+/** The config as rooms get it: routing is always there. */
+export type Config = Omit<Parsed, 'routing'> & { routing: NonNullable<Parsed['routing']> };
