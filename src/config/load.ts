@@ -1,6 +1,7 @@
 /** Reads a config file: every problem at once, each with its line, key and what was expected. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { describeIssue } from './issues.ts';
@@ -61,7 +62,8 @@ function checkText(file: string, text: string, options: LoadOptions): LoadedConf
   const add = (severity: 'error' | 'warning', at: ConfigPath, message: string): void => {
     problems.push({ severity, file, line: yaml.lineOf(at), key: formatKey(at), message });
   };
-  if (problems.some((problem) => problem.severity === 'error')) return { config: null, problems };
+  const hasErrors = () => problems.some((problem) => problem.severity === 'error');
+  if (hasErrors()) return { config: null, problems };
   if (!isRecord(yaml.data)) {
     add(
       'error',
@@ -70,38 +72,47 @@ function checkText(file: string, text: string, options: LoadOptions): LoadedConf
     );
     return { config: null, problems };
   }
+  const parsed = parse(
+    withDataDir(yaml.data, path.dirname(file), options.dataDir),
+    path.dirname(file),
+    options.env,
+    add,
+  );
+  if (parsed === null || hasErrors()) return { config: null, problems };
 
-  const raw = withDataDir(yaml.data, path.dirname(file), options.dataDir);
+  const config: Config = {
+    ...parsed,
+    routing: parsed.routing ?? [{ use: parsed.routes.map((route) => route.id) }],
+  };
+  for (const finding of checkRules(config, options.profileIds))
+    add(finding.severity, finding.path, finding.message);
+  return { config: hasErrors() ? null : config, problems };
+}
+
+/** Resolves files and secrets, then lets the schema judge; a key already reported is not reported twice. */
+function parse(
+  raw: Record<string, unknown>,
+  baseDir: string,
+  env: LoadOptions['env'],
+  add: (severity: 'error' | 'warning', at: ConfigPath, message: string) => void,
+): z.output<typeof configSchema> | null {
   const reported = new Set<string>();
   const resolved = resolveMarked(configSchema, raw, {
-    baseDir: path.dirname(file),
-    env: options.env,
+    baseDir,
+    env,
     readSecret: secretReader(raw['dataDir']),
     problem: (severity, at, message) => {
       if (severity === 'error') reported.add(formatKey(at));
       add(severity, at, message);
     },
   });
-
   const parsed = configSchema.safeParse(resolved);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
-      for (const { path: at, message } of describeIssue(issue, resolved)) {
-        if (!reported.has(formatKey(at))) add('error', at, message);
-      }
-    }
+  if (parsed.success) return parsed.data;
+  const sentences = parsed.error.issues.flatMap((issue) => describeIssue(issue, resolved));
+  for (const { path: at, message } of sentences) {
+    if (!reported.has(formatKey(at))) add('error', at, message);
   }
-  if (!parsed.success || reported.size > 0) return { config: null, problems };
-
-  const config: Config = {
-    ...parsed.data,
-    routing: parsed.data.routing ?? [{ use: parsed.data.routes.map((route) => route.id) }],
-  };
-  for (const finding of checkRules(config, options.profileIds))
-    add(finding.severity, finding.path, finding.message);
-  return problems.some((problem) => problem.severity === 'error')
-    ? { config: null, problems }
-    : { config, problems };
+  return null;
 }
 
 /** `dataDir` made absolute: relative to the config file, unless the command line or the environment says otherwise. */
