@@ -36,7 +36,7 @@ function expected(issue: z.core.$ZodIssue): string {
       return `expected one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
       return issue.origin === 'array'
-        ? `expected at least ${issue.minimum} entry`
+        ? `expected at least ${issue.minimum} ${issue.minimum === 1 ? 'entry' : 'entries'}`
         : issue.origin === 'string'
           ? 'expected a text that is not empty'
           : `expected a number of at least ${issue.minimum}`;

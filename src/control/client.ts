@@ -1,0 +1,84 @@
+/** Calls a running agent over its unix socket. */
+import http from 'node:http';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import * as z from 'zod';
+import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
+import type { CommandInput, CommandName, CommandOutput } from './commands.ts';
+import type { SendTestRequest, SendTestStep } from './protocol.ts';
+import { controlSocketPath } from './server.ts';
+
+export interface ControlClient {
+  call<N extends CommandName>(name: N, input: CommandInput<N>): Promise<CommandOutput<N>>;
+  body(messageId: string): Promise<Readable>;
+  sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
+}
+
+const errorBody = z.object({
+  code: z.string(),
+  cause: z.string(),
+  advice: z.string(),
+  exitCode: z.union([z.literal(0), z.literal(1), z.literal(2)]),
+});
+
+/** A client for the agent of `dataDir`. Every call throws OperatorError when no agent answers there. */
+export function createControlClient(dataDir: string): ControlClient {
+  const request = (method: string, path: string, input?: unknown) => send(dataDir, method, path, input);
+  return {
+    async call(name, input) {
+      const response = await request('POST', `/v1/${name}`, input);
+      // The agent is of the same version and its table declares this type.
+      return JSON.parse(await readText(response)) as CommandOutput<typeof name>;
+    },
+    body: (messageId) => request('GET', `/v1/messages/${encodeURIComponent(messageId)}/body`),
+    async *sendTest(input) {
+      const response = await request('POST', '/v1/send-test', input);
+      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as SendTestStep;
+    },
+  };
+}
+
+async function send(
+  dataDir: string,
+  method: string,
+  path: string,
+  input: unknown,
+): Promise<http.IncomingMessage> {
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    const request = http.request({ socketPath: controlSocketPath(dataDir), method, path }, resolve);
+    request.on('error', (cause) => reject(notRunning(dataDir, cause)));
+    request.end(input === undefined ? undefined : JSON.stringify(input));
+  });
+  if (response.statusCode === 200) return response;
+  const body = errorBody.parse(JSON.parse(await readText(response)));
+  throw new OperatorError(
+    { code: body.code, cause: body.cause, advice: body.advice },
+    { exitCode: body.exitCode },
+  );
+}
+
+async function readText(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function notRunning(dataDir: string, cause: NodeJS.ErrnoException): OperatorError {
+  const forbidden = cause.code === 'EACCES' || cause.code === 'EPERM';
+  return new OperatorError(
+    forbidden
+      ? {
+          code: 'control.forbidden',
+          cause: `This user may not talk to the agent of ${dataDir}.`,
+          advice: 'Run the command as root or as the user the agent runs as.',
+        }
+      : {
+          code: 'control.not-running',
+          cause: `No agent is running with the data folder ${dataDir} (${describeError(cause)}).`,
+          advice:
+            'Start it with `scanferry run`, or name its data folder with --data or its config with --config.',
+        },
+    { cause },
+  );
+}

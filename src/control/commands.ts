@@ -1,0 +1,150 @@
+/** The operator's commands, declared once: name, input, and what each does. The CLI, the box page and MQTT are faces of this table. */
+import * as z from 'zod';
+import { OperatorError } from '../core/errors.ts';
+import type { Dispatch, RouteStatus } from '../dispatch/types.ts';
+import type { MessageDetail, MessageFilter, MessageSummary, Spool, SpoolStats } from '../spool/types.ts';
+
+/** What commands act on; agent.ts supplies it. */
+export interface ControlDeps {
+  version: string;
+  siteId: string;
+  startedAt: number;
+  now(): number;
+  spool: Spool;
+  dispatch: Dispatch;
+}
+
+const recipientStates = [
+  'queued',
+  'sending',
+  'deferred',
+  'held',
+  'delivered',
+  'failed',
+  'cancelled',
+] as const;
+
+const messageFilter = z.strictObject({
+  ids: z.array(z.string().min(1)).optional(),
+  states: z.array(z.enum(recipientStates)).optional(),
+  device: z.string().optional(),
+  sender: z.string().optional(),
+  recipient: z.string().optional(),
+  since: z.number().optional(),
+});
+
+const PAGE_MAX = 1000;
+
+export const COMMANDS = {
+  status: command(
+    z.strictObject({}),
+    async (deps): Promise<AgentStatus> => ({
+      version: deps.version,
+      site: deps.siteId,
+      startedAt: deps.startedAt,
+      now: deps.now(),
+      spool: await deps.spool.stats(),
+      routes: deps.dispatch.routes(),
+    }),
+  ),
+
+  'queue.list': command(
+    z.strictObject({
+      filter: messageFilter,
+      limit: z.int().min(1).max(PAGE_MAX).default(100),
+      before: z.string().nullable().default(null),
+    }),
+    (deps, input): Promise<MessageSummary[]> =>
+      deps.spool.list(asFilter(input.filter), { limit: input.limit, before: input.before }),
+  ),
+
+  'queue.show': command(
+    z.strictObject({ id: z.string().min(1) }),
+    async (deps, input): Promise<MessageDetail> => {
+      const detail = await deps.spool.show(input.id);
+      if (detail === null) throw unknownMessage(input.id);
+      return detail;
+    },
+  ),
+
+  'queue.act': command(
+    z.strictObject({
+      action: z.enum(['retry', 'hold', 'release', 'cancel']),
+      filter: messageFilter,
+      by: z.string().min(1),
+    }),
+    async (deps, input): Promise<{ changed: number; skipped: number }> => {
+      const result = await deps.spool.act(input.action, asFilter(input.filter), input.by);
+      deps.dispatch.wake();
+      return result;
+    },
+  ),
+
+  'routes.list': command(z.strictObject({}), async (deps): Promise<RouteStatus[]> => deps.dispatch.routes()),
+
+  'routes.pause': command(
+    z.strictObject({ id: z.string(), by: z.string().min(1) }),
+    async (deps, input): Promise<RouteStatus> => {
+      routeStatus(deps, input.id);
+      deps.dispatch.pauseRoute(input.id, input.by);
+      return routeStatus(deps, input.id);
+    },
+  ),
+
+  'routes.resume': command(
+    z.strictObject({ id: z.string(), by: z.string().min(1) }),
+    async (deps, input): Promise<RouteStatus> => {
+      routeStatus(deps, input.id);
+      deps.dispatch.resumeRoute(input.id, input.by);
+      return routeStatus(deps, input.id);
+    },
+  ),
+} as const;
+
+export type CommandName = keyof typeof COMMANDS;
+export type CommandInput<N extends CommandName> = z.input<(typeof COMMANDS)[N]['input']>;
+export type CommandOutput<N extends CommandName> = Awaited<ReturnType<(typeof COMMANDS)[N]['run']>>;
+
+export interface AgentStatus {
+  version: string;
+  site: string;
+  startedAt: number;
+  now: number;
+  spool: SpoolStats;
+  routes: RouteStatus[];
+}
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+function command<I extends z.ZodType, O>(
+  input: I,
+  run: (deps: ControlDeps, input: z.output<I>) => Promise<O>,
+) {
+  return { input, run };
+}
+
+/** Leaves absent keys out, as the spool's filter wants them. */
+function asFilter(filter: z.output<typeof messageFilter>): MessageFilter {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+}
+
+function routeStatus(deps: ControlDeps, id: string): RouteStatus {
+  const routes = deps.dispatch.routes();
+  const found = routes.find((route) => route.id === id);
+  if (found !== undefined) return found;
+  throw new OperatorError({
+    code: 'control.unknown-route',
+    cause: `There is no route ${id}.`,
+    advice: `The routes are ${routes.map((route) => route.id).join(', ')}.`,
+  });
+}
+
+export function unknownMessage(id: string): OperatorError {
+  return new OperatorError({
+    code: 'control.unknown-message',
+    cause: `There is no message ${id}.`,
+    advice: '`scanferry queue list` shows the ids; the history keeps them for `spool.historyDays` days.',
+  });
+}

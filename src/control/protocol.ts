@@ -1,0 +1,28 @@
+/** What goes over the control socket beside the command table. */
+import * as z from 'zod';
+import type { ExitCode, Explanation } from '../core/errors.ts';
+
+export interface ErrorBody extends Explanation {
+  exitCode: ExitCode;
+}
+
+export const sendTestRequest = z.strictObject({
+  to: z.array(z.email()).min(1).max(10),
+  from: z.email().optional(),
+  /** How long to follow the message, milliseconds. */
+  waitMs: z.int().min(1000).max(3_600_000).default(120_000),
+});
+
+export type SendTestRequest = z.output<typeof sendTestRequest>;
+
+/** One step of a test scan. `atMs` counts from the start of the test. */
+export interface SendTestStep {
+  atMs: number;
+  step: 'connected' | 'accepted' | 'refused' | 'waiting' | 'delivered' | 'failed' | 'held' | 'timed-out';
+  /** One sentence for a person. */
+  text: string;
+  /** Verbatim reply of the box or of the other side, where there was one. */
+  reply: string | null;
+  /** True on the last step when the scan arrived, false when it did not, absent before. */
+  succeeded?: boolean;
+}

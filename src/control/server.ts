@@ -1,0 +1,176 @@
+/** Serves the operator's commands over HTTP on a unix socket in the data folder. */
+import { once } from 'node:events';
+import { chmodSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { OperatorError } from '../core/errors.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { COMMANDS, type ControlDeps, isCommandName, unknownMessage } from './commands.ts';
+import type { ErrorBody, SendTestRequest, SendTestStep } from './protocol.ts';
+import { sendTestRequest } from './protocol.ts';
+
+export interface ControlServerDeps extends ControlDeps {
+  log: Log;
+  dataDir: string;
+  /** Sends a test scan through the box and tells each step as it happens. */
+  sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
+}
+
+export interface ControlServer {
+  /** Throws OperatorError when another agent already serves this data folder. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Path of the socket. Unix limits it to 107 bytes, so the name is short. */
+export function controlSocketPath(dataDir: string): string {
+  return path.join(dataDir, 'control.sock');
+}
+
+/** A command is a few names and numbers; more is a mistake. */
+const REQUEST_BYTES_MAX = 256 * 1024;
+
+export function createControlServer(deps: ControlServerDeps): ControlServer {
+  const socketPath = controlSocketPath(deps.dataDir);
+  const server = http.createServer((request, response) => {
+    answer(deps, request, response).catch((error: unknown) => fail(deps.log, response, error));
+  });
+  return {
+    async start() {
+      if (await isServed(socketPath)) {
+        throw new OperatorError({
+          code: 'control.already-running',
+          cause: `Another agent is already running with the data folder ${deps.dataDir}.`,
+          advice: 'Stop it first, or give this one a data folder of its own with --data.',
+        });
+      }
+      rmSync(socketPath, { force: true });
+      server.listen(socketPath);
+      await once(server, 'listening');
+      chmodSync(socketPath, 0o600);
+    },
+    async stop() {
+      if (!server.listening) return;
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function isServed(socketPath: string): Promise<boolean> {
+  const probe = net.connect(socketPath);
+  try {
+    await once(probe, 'connect');
+    return true;
+  } catch {
+    // Nobody answers: the socket is absent or left over from an agent that was killed.
+    return false;
+  } finally {
+    probe.destroy();
+  }
+}
+
+async function answer(
+  deps: ControlServerDeps,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://scanferry');
+  const bodyOf = /^\/v1\/messages\/([^/]+)\/body$/.exec(url.pathname)?.[1];
+  if (request.method === 'GET' && bodyOf !== undefined)
+    return sendBody(deps, decodeURIComponent(bodyOf), response);
+
+  const name = /^\/v1\/([a-z.-]+)$/.exec(url.pathname)?.[1] ?? '';
+  if (request.method !== 'POST') throw unknownCommand(name);
+  const input = await readJson(request);
+  if (name === 'send-test') return streamSteps(deps, sendTestRequest.parse(input), response);
+  if (!isCommandName(name)) throw unknownCommand(name);
+
+  const { input: schema, run } = COMMANDS[name];
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) {
+    throw new OperatorError(
+      {
+        code: 'control.bad-input',
+        cause: `The input of ${name} is not valid.`,
+        advice: parsed.error.issues.map((issue) => issue.message).join('; '),
+      },
+      { exitCode: 2 },
+    );
+  }
+  // The schema of the same row has produced it; TypeScript can't follow a union of rows.
+  const output = await (run as (deps: ControlDeps, input: unknown) => Promise<unknown>)(deps, parsed.data);
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(output));
+}
+
+async function sendBody(deps: ControlServerDeps, id: string, response: http.ServerResponse): Promise<void> {
+  const summary = await deps.spool.show(id);
+  if (summary === null) throw unknownMessage(id);
+  if (!summary.hasBody) {
+    throw new OperatorError({
+      code: 'control.body-erased',
+      cause: `The body of message ${id} is no longer kept: it was delivered, cancelled or too old.`,
+      advice: 'Only what happened to it is in the history; scan again if the document is needed.',
+    });
+  }
+  const body = await deps.spool.openBody(id);
+  response.writeHead(200, { 'content-type': 'message/rfc822' });
+  await pipeline(body, response);
+}
+
+async function streamSteps(
+  deps: ControlServerDeps,
+  request: SendTestRequest,
+  response: http.ServerResponse,
+): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  for await (const step of deps.sendTest(request)) response.write(`${JSON.stringify(step)}\n`);
+  response.end();
+}
+
+async function readJson(request: http.IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > REQUEST_BYTES_MAX)
+      throw new OperatorError({
+        code: 'control.bad-input',
+        cause: 'The request is too large.',
+        advice: 'Name fewer messages at once.',
+      });
+    chunks.push(chunk);
+  }
+  return bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+function fail(log: Log, response: http.ServerResponse, error: unknown): void {
+  const known = error instanceof OperatorError;
+  if (!known) log.error('control.failed', { error: describeError(error) });
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body: ErrorBody = known
+    ? { ...error.explanation, exitCode: error.exitCode }
+    : {
+        code: 'control.failed',
+        cause: `The agent could not do this: ${describeError(error)}.`,
+        advice: 'The log of the agent has more.',
+        exitCode: 1,
+      };
+  response.writeHead(known ? 422 : 500, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+function unknownCommand(name: string): OperatorError {
+  return new OperatorError({
+    code: 'control.unknown-command',
+    cause: `The agent does not know the command ${name}.`,
+    advice: 'The agent and the command line may be of different versions; restart the agent after an update.',
+  });
+}
