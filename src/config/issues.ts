@@ -35,15 +35,8 @@ function expected(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `expected one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
-      return issue.origin === 'array'
-        ? `expected at least ${issue.minimum} ${issue.minimum === 1 ? 'entry' : 'entries'}`
-        : issue.origin === 'string'
-          ? 'expected a text that is not empty'
-          : `expected a number of at least ${issue.minimum}`;
     case 'too_big':
-      return issue.origin === 'string'
-        ? `expected at most ${issue.maximum} characters`
-        : `expected a number of at most ${issue.maximum}`;
+      return expectedSize(issue);
     case 'invalid_format':
       return FORMAT_NAMES[issue.format] ?? customMessage(issue.message);
     case 'invalid_union':
@@ -52,6 +45,18 @@ function expected(issue: z.core.$ZodIssue): string {
         : customMessage(issue.message);
     default:
       return customMessage(issue.message);
+  }
+}
+
+function expectedSize(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+  const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
+  switch (issue.origin) {
+    case 'array':
+      return `expected ${bound} entries`;
+    case 'string':
+      return `expected ${bound} characters`;
+    default:
+      return `expected a number of ${bound}`;
   }
 }
 

@@ -1,0 +1,56 @@
+/** What every command of the command line has at hand. */
+import { type LocateOptions, locateDataDir } from '../config/locate.ts';
+import { type ControlClient, createControlClient } from '../control/client.ts';
+import type { ExitCode } from '../core/errors.ts';
+import type { Output } from './output.ts';
+
+export interface RunRequest extends LocateOptions {
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface DemoRequest {
+  /** Stop after the simulated devices have sent. */
+  once: boolean;
+  /** Port of the demo's own listener; 0 takes a free one. */
+  port: number;
+}
+
+export interface CliDeps {
+  output: Output;
+  env: Record<string, string | undefined>;
+  version: { version: string; built: string | null; node: string };
+  profileIds: string[];
+  /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
+  runAgent(request: RunRequest): Promise<ExitCode>;
+  runDemo(request: DemoRequest): Promise<ExitCode>;
+}
+
+export interface CliContext extends CliDeps {
+  options(): LocateOptions;
+  /** Whether `--json` was given. */
+  asJson(): boolean;
+  dataDir(): string;
+  client(): ControlClient;
+  /** Set by a command that found a problem. */
+  exitCode: ExitCode;
+}
+
+export function createContext(deps: CliDeps, read: () => Record<string, unknown>): CliContext {
+  const options = (): LocateOptions => {
+    const { config, data } = read();
+    return {
+      config: typeof config === 'string' ? config : undefined,
+      data: typeof data === 'string' ? data : undefined,
+      env: deps.env,
+    };
+  };
+  const dataDir = () => locateDataDir(options());
+  return {
+    ...deps,
+    options,
+    asJson: () => read()['json'] === true,
+    dataDir,
+    client: () => createControlClient(dataDir()),
+    exitCode: 0,
+  };
+}

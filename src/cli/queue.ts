@@ -1,0 +1,197 @@
+/** `scanferry queue`: what waits, what failed, and what to do with it. */
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { type Command, Option } from 'commander';
+import { OperatorError } from '../core/errors.ts';
+import type { RecipientState } from '../core/message.ts';
+import type {
+  MessageDetail,
+  MessageFilter,
+  MessageSummary,
+  OperatorAction,
+  RecipientStatus,
+} from '../spool/types.ts';
+import type { CliContext } from './context.ts';
+import { formatBytes, formatTable, formatTime } from './output.ts';
+import { operator } from './routes.ts';
+
+interface FilterOptions {
+  state?: RecipientState[];
+  device?: string;
+  sender?: string;
+  recipient?: string;
+  all?: true;
+}
+
+/** What `queue list` shows when no state is named: all that is not over. */
+const UNFINISHED: RecipientState[] = ['queued', 'sending', 'deferred', 'held', 'failed'];
+const STATES: RecipientState[] = [...UNFINISHED, 'delivered', 'cancelled'];
+
+const ACTIONS: Record<OperatorAction, string> = {
+  retry: 'send deferred or failed messages now',
+  hold: 'keep messages back until they are released',
+  release: 'let held messages go',
+  cancel: 'give messages up and erase their bodies',
+};
+
+export function addQueueCommand(program: Command, context: CliContext): void {
+  const queue = program.command('queue').description('the messages in the box');
+  withFilter(queue.command('list', { isDefault: true }).description('list messages, newest first'))
+    .option('--limit <count>', 'most messages to show', '100')
+    .option('--before <id>', 'only messages older than this one (next page)')
+    .action((options: FilterOptions & { limit: string; before?: string }) => list(context, options));
+  queue
+    .command('show')
+    .description('one message with every attempt')
+    .argument('<id>')
+    .action((id: string) => show(context, id));
+  for (const [action, description] of Object.entries(ACTIONS) as [OperatorAction, string][]) {
+    withFilter(queue.command(action).description(description).argument('[ids...]'))
+      .option('--all', 'every message the action fits')
+      .action((ids: string[], options: FilterOptions) => act(context, action, ids, options));
+  }
+  queue
+    .command('export')
+    .description('write the body of a message as .eml')
+    .argument('<id>')
+    .argument('<file>', 'file to write, or - for standard output')
+    .action((id: string, file: string) => exportBody(context, id, file));
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .addOption(new Option('--state <state...>', 'only recipients in these states').choices(STATES))
+    .option('--device <id>', 'only from this device')
+    .option('--sender <address>', 'only from this sender')
+    .option('--recipient <address>', 'only to this recipient');
+}
+
+function filterOf(options: FilterOptions): MessageFilter {
+  return {
+    ...(options.state ? { states: options.state } : {}),
+    ...(options.device ? { device: options.device } : {}),
+    ...(options.sender ? { sender: options.sender } : {}),
+    ...(options.recipient ? { recipient: options.recipient } : {}),
+  };
+}
+
+async function list(
+  context: CliContext,
+  options: FilterOptions & { limit: string; before?: string },
+): Promise<void> {
+  const limit = Number(options.limit);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw usage('--limit takes a number from 1 to 1000.');
+  const messages = await context.client().call('queue.list', {
+    filter: { ...filterOf(options), states: options.state ?? UNFINISHED },
+    limit,
+    before: options.before ?? null,
+  });
+  if (context.asJson()) context.output.json(messages);
+  else context.output.line(messages.length === 0 ? 'The queue is empty.' : formatList(messages, limit));
+}
+
+function formatList(messages: MessageSummary[], limit: number): string {
+  const rows = messages.flatMap((message) =>
+    message.recipients.map((recipient, index) => [
+      index === 0 ? message.head.id : '',
+      index === 0 ? formatTime(message.head.receivedAt) : '',
+      index === 0 ? (message.head.device.id ?? message.head.device.address) : '',
+      index === 0 ? formatBytes(message.head.bodyBytes) : '',
+      recipient.state,
+      recipient.address,
+      stateNote(recipient),
+    ]),
+  );
+  const table = formatTable(['ID', 'RECEIVED', 'DEVICE', 'SIZE', 'STATE', 'RECIPIENT', 'NOTE'], rows);
+  const last = messages.at(-1);
+  return messages.length < limit || last === undefined
+    ? table
+    : `${table}\n\nMore: scanferry queue list --before ${last.head.id}`;
+}
+
+function stateNote(recipient: RecipientStatus): string {
+  const next =
+    recipient.state === 'deferred' && recipient.nextAttemptAt !== null
+      ? `next try ${formatTime(recipient.nextAttemptAt)}; `
+      : '';
+  return `${next}${recipient.cause ?? ''}`;
+}
+
+async function show(context: CliContext, id: string): Promise<void> {
+  const detail = await context.client().call('queue.show', { id });
+  if (context.asJson()) context.output.json(detail);
+  else context.output.line(formatDetail(detail));
+}
+
+function formatDetail({ head, recipients, attempts, hasBody }: MessageDetail): string {
+  const tls =
+    head.device.tls === null ? 'plain text' : `${head.device.tls.protocol} ${head.device.tls.cipher}`;
+  const lines = [
+    `message    ${head.id}`,
+    `received   ${formatTime(head.receivedAt)} from ${head.device.id ?? 'an unknown device'} at ${head.device.address} (${tls}, ${head.device.listener})`,
+    `sender     ${head.sender === '' ? '<>' : head.sender}`,
+    `Message-ID ${head.messageIdHeader}`,
+    `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
+    '',
+    formatTable(
+      ['RECIPIENT', 'STATE', 'TRIES', 'NOTE'],
+      recipients.map((recipient) => [
+        recipient.address,
+        recipient.state,
+        String(recipient.tries),
+        stateNote(recipient),
+      ]),
+    ),
+  ];
+  for (const attempt of attempts) {
+    const leg = attempt.tls === null ? 'no TLS reached' : `${attempt.tls.protocol} ${attempt.tls.cipher}`;
+    lines.push(
+      '',
+      `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'} (${leg}), ${attempt.endedAt - attempt.startedAt} ms`,
+    );
+    for (const result of attempt.results) {
+      lines.push(
+        `  ${result.address}: ${result.state}${result.uncertain ? ' (uncertain)' : ''}${result.cause === null ? '' : `: ${result.cause}`}`,
+      );
+      if (result.reply !== null) lines.push(`    ${result.reply.replaceAll('\n', '\n    ')}`);
+    }
+  }
+  return lines.join('\n');
+}
+
+async function act(
+  context: CliContext,
+  action: OperatorAction,
+  ids: string[],
+  options: FilterOptions,
+): Promise<void> {
+  const filter = filterOf(options);
+  if (ids.length === 0 && Object.keys(filter).length === 0 && options.all !== true) {
+    throw usage(`queue ${action} needs message ids, a filter such as --device, or --all.`);
+  }
+  const result = await context.client().call('queue.act', {
+    action,
+    filter: ids.length === 0 ? filter : { ...filter, ids },
+    by: operator(context.env),
+  });
+  context.exitCode = result.changed === 0 ? 1 : 0;
+  if (context.asJson()) context.output.json(result);
+  else
+    context.output.line(
+      `${action}: ${result.changed} recipients changed${result.skipped === 0 ? '' : `, ${result.skipped} left as they are because their state does not allow it`}`,
+    );
+}
+
+async function exportBody(context: CliContext, id: string, file: string): Promise<void> {
+  const body = await context.client().body(id);
+  if (file === '-') await pipeline(body, process.stdout, { end: false });
+  else await pipeline(body, createWriteStream(file, { mode: 0o600 }));
+}
+
+function usage(cause: string): OperatorError {
+  return new OperatorError(
+    { code: 'cli.usage', cause, advice: '`scanferry queue --help` shows how.' },
+    { exitCode: 2 },
+  );
+}

@@ -1,0 +1,67 @@
+/** `scanferry routes`: the ways out, and pausing or resuming one by hand. */
+import type { Command } from 'commander';
+import type { RouteStatus } from '../dispatch/types.ts';
+import type { CliContext } from './context.ts';
+import { formatDuration, formatTable } from './output.ts';
+
+export function addRoutesCommand(program: Command, context: CliContext): void {
+  const routes = program.command('routes').description('the ways out to Microsoft 365');
+  routes
+    .command('list', { isDefault: true })
+    .description('show every route and why it is paused')
+    .action(async () => {
+      const list = await context.client().call('routes.list', {});
+      context.exitCode = list.some((route) => route.state !== 'open') ? 1 : 0;
+      if (context.asJson()) context.output.json(list);
+      else context.output.line(formatRoutes(list, Date.now()));
+    });
+  for (const verb of ['pause', 'resume'] as const) {
+    routes
+      .command(verb)
+      .description(
+        verb === 'pause' ? 'send nothing by a route until it is resumed' : 'try a paused route at once',
+      )
+      .argument('<route>')
+      .action(async (id: string) => {
+        const status = await context.client().call(`routes.${verb}`, { id, by: operator(context.env) });
+        if (context.asJson()) context.output.json(status);
+        else context.output.line(`${id} is ${status.state === 'open' ? 'open' : status.state}`);
+      });
+  }
+}
+
+/** Who gave a command, for the history. */
+export function operator(env: Record<string, string | undefined>): string {
+  return env['SUDO_USER'] ?? env['USER'] ?? 'operator';
+}
+
+export function formatRoutes(routes: RouteStatus[], now: number): string {
+  const table = formatTable(
+    ['ROUTE', 'KIND', 'STATE', 'LAST SUCCESS', 'LEFT THIS MINUTE', 'LEFT TODAY'],
+    routes.map((route) => [
+      route.id,
+      route.kind,
+      route.state,
+      route.lastSuccessAt === null ? 'none yet' : `${formatDuration(now - route.lastSuccessAt)} ago`,
+      `${route.budget.messagesThisMinute} messages`,
+      `${route.budget.recipientsToday} recipients`,
+    ]),
+  );
+  const pauses = routes.flatMap((route) =>
+    route.pause === null ? [] : ['', ...formatPause(route.id, route.pause, now)],
+  );
+  return [table, ...pauses].join('\n');
+}
+
+function formatPause(id: string, pause: NonNullable<RouteStatus['pause']>, now: number): string[] {
+  const next =
+    Number.isFinite(pause.until) && pause.until > now
+      ? `; next try in ${formatDuration(pause.until - now)}`
+      : '';
+  return [
+    `${id} is paused since ${formatDuration(now - pause.since)} (${pause.code})${next}`,
+    `  ${pause.cause}`,
+    `  ${pause.advice}`,
+    ...(pause.reply === null ? [] : [`  reply: ${pause.reply}`]),
+  ];
+}

@@ -1,0 +1,42 @@
+/** `scanferry send-test`: a test scan through the whole way, each step as it happens. */
+import type { Command } from 'commander';
+import { sendTestRequest } from '../control/protocol.ts';
+import { OperatorError } from '../core/errors.ts';
+import type { CliContext } from './context.ts';
+
+export function addSendTestCommand(program: Command, context: CliContext): void {
+  program
+    .command('send-test')
+    .description('send a test scan through the box and follow it to the reply of the other side')
+    .argument('<recipient...>', 'addresses to send to')
+    .option('--from <address>', 'sender address')
+    .option('--wait <seconds>', 'how long to follow it', '120')
+    .action(async (to: string[], options: { from?: string; wait: string }) => {
+      const request = sendTestRequest.safeParse({
+        to,
+        from: options.from,
+        waitMs: Number(options.wait) * 1000,
+      });
+      if (!request.success) {
+        throw new OperatorError(
+          {
+            code: 'cli.usage',
+            cause: 'send-test takes e-mail addresses and a time from 1 to 3600 seconds.',
+            advice: '`scanferry send-test --help` shows how.',
+          },
+          { exitCode: 2 },
+        );
+      }
+      for await (const step of context.client().sendTest(request.data)) {
+        if (step.succeeded !== undefined) context.exitCode = step.succeeded ? 0 : 1;
+        if (context.asJson()) context.output.line(JSON.stringify(step));
+        else {
+          context.output.line(
+            `${(step.atMs / 1000).toFixed(2).padStart(8)} s  ${step.step.padEnd(9)}  ${step.text}`,
+          );
+          if (step.reply !== null)
+            context.output.line(`${' '.repeat(23)}${step.reply.replaceAll('\n', `\n${' '.repeat(23)}`)}`);
+        }
+      }
+    });
+}

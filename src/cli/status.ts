@@ -1,0 +1,32 @@
+/** `scanferry status`: how the running agent is doing, on one screen. */
+import type { Command } from 'commander';
+import type { AgentStatus } from '../control/commands.ts';
+import type { CliContext } from './context.ts';
+import { formatBytes, formatDuration } from './output.ts';
+import { formatRoutes } from './routes.ts';
+
+export function addStatusCommand(program: Command, context: CliContext): void {
+  program
+    .command('status')
+    .description('show how the running agent is doing')
+    .action(async () => {
+      const status = await context.client().call('status', {});
+      context.exitCode = status.routes.some((route) => route.state !== 'open') ? 1 : 0;
+      if (context.asJson()) context.output.json(status);
+      else context.output.line(formatStatus(status));
+    });
+}
+
+function formatStatus(status: AgentStatus): string {
+  const { recipients, oldestPendingAt, databaseBytes, maxBytes, freeBytes } = status.spool;
+  const waiting = recipients.queued + recipients.deferred + recipients.sending;
+  const oldest =
+    oldestPendingAt === null ? '' : `, the oldest for ${formatDuration(status.now - oldestPendingAt)}`;
+  return [
+    `site ${status.site}, version ${status.version}, running for ${formatDuration(status.now - status.startedAt)}`,
+    `queue: ${waiting} waiting${oldest}; ${recipients.held} held, ${recipients.failed} failed, ${recipients.delivered} delivered in the history`,
+    `spool: ${formatBytes(databaseBytes)} of ${formatBytes(maxBytes)}, ${formatBytes(freeBytes)} free on the disk`,
+    '',
+    formatRoutes(status.routes, status.now),
+  ].join('\n');
+}

@@ -1,0 +1,17 @@
+/** `scanferry version`. */
+import type { Command } from 'commander';
+import type { CliContext } from './context.ts';
+
+export function addVersionCommand(program: Command, context: CliContext): void {
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => {
+      const { version, built, node } = context.version;
+      if (context.asJson()) context.output.json(context.version);
+      else
+        context.output.line(
+          `scanferry ${version}${built === null ? '' : `, built ${built}`}, Node.js ${node}`,
+        );
+    });
+}
