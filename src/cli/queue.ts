@@ -2,18 +2,17 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
+import type { CommandInput, CommandOutput } from '../control/commands.ts';
 import { OperatorError } from '../core/errors.ts';
 import type { RecipientState } from '../core/message.ts';
-import type {
-  MessageDetail,
-  MessageFilter,
-  MessageSummary,
-  OperatorAction,
-  RecipientStatus,
-} from '../spool/types.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes, formatTable, formatTime } from './output.ts';
 import { operator } from './routes.ts';
+
+type MessageSummary = CommandOutput<'queue.list'>[number];
+type MessageDetail = CommandOutput<'queue.show'>;
+type MessageFilter = CommandInput<'queue.list'>['filter'];
+type OperatorAction = CommandInput<'queue.act'>['action'];
 
 interface FilterOptions {
   state?: RecipientState[];
@@ -110,7 +109,7 @@ function formatList(messages: MessageSummary[], limit: number): string {
     : `${table}\n\nMore: scanferry queue list --before ${last.head.id}`;
 }
 
-function stateNote(recipient: RecipientStatus): string {
+function stateNote(recipient: MessageSummary['recipients'][number]): string {
   const next =
     recipient.state === 'deferred' && recipient.nextAttemptAt !== null
       ? `next try ${formatTime(recipient.nextAttemptAt)}; `
@@ -125,11 +124,10 @@ async function show(context: CliContext, id: string): Promise<void> {
 }
 
 function formatDetail({ head, recipients, attempts, hasBody }: MessageDetail): string {
-  const tls =
-    head.device.tls === null ? 'plain text' : `${head.device.tls.protocol} ${head.device.tls.cipher}`;
-  const lines = [
+  const device = head.device.id ?? 'an unknown device';
+  return [
     `message    ${head.id}`,
-    `received   ${formatTime(head.receivedAt)} from ${head.device.id ?? 'an unknown device'} at ${head.device.address} (${tls}, ${head.device.listener})`,
+    `received   ${formatTime(head.receivedAt)} from ${device} at ${head.device.address} (${formatTls(head.device.tls, 'plain text')}, ${head.device.listener})`,
     `sender     ${head.sender === '' ? '<>' : head.sender}`,
     `Message-ID ${head.messageIdHeader}`,
     `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
@@ -143,21 +141,28 @@ function formatDetail({ head, recipients, attempts, hasBody }: MessageDetail): s
         stateNote(recipient),
       ]),
     ),
+    ...attempts.flatMap(formatAttempt),
+  ].join('\n');
+}
+
+function formatAttempt(attempt: MessageDetail['attempts'][number]): string[] {
+  const leg = formatTls(attempt.tls, 'no TLS reached');
+  return [
+    '',
+    `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'} (${leg}), ${attempt.endedAt - attempt.startedAt} ms`,
+    ...attempt.results.flatMap(formatResult),
   ];
-  for (const attempt of attempts) {
-    const leg = attempt.tls === null ? 'no TLS reached' : `${attempt.tls.protocol} ${attempt.tls.cipher}`;
-    lines.push(
-      '',
-      `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'} (${leg}), ${attempt.endedAt - attempt.startedAt} ms`,
-    );
-    for (const result of attempt.results) {
-      lines.push(
-        `  ${result.address}: ${result.state}${result.uncertain ? ' (uncertain)' : ''}${result.cause === null ? '' : `: ${result.cause}`}`,
-      );
-      if (result.reply !== null) lines.push(`    ${result.reply.replaceAll('\n', '\n    ')}`);
-    }
-  }
-  return lines.join('\n');
+}
+
+function formatResult(result: MessageDetail['attempts'][number]['results'][number]): string[] {
+  const uncertain = result.uncertain ? ' (uncertain)' : '';
+  const cause = result.cause === null ? '' : `: ${result.cause}`;
+  const reply = result.reply === null ? [] : [`    ${result.reply.replaceAll('\n', '\n    ')}`];
+  return [`  ${result.address}: ${result.state}${uncertain}${cause}`, ...reply];
+}
+
+function formatTls(tls: { protocol: string; cipher: string } | null, none: string): string {
+  return tls === null ? none : `${tls.protocol} ${tls.cipher}`;
 }
 
 async function act(

@@ -1,8 +1,10 @@
 /** `scanferry routes`: the ways out, and pausing or resuming one by hand. */
 import type { Command } from 'commander';
-import type { RouteStatus } from '../dispatch/types.ts';
+import type { CommandOutput } from '../control/commands.ts';
 import type { CliContext } from './context.ts';
 import { formatDuration, formatTable } from './output.ts';
+
+type RouteStatus = CommandOutput<'routes.list'>[number];
 
 export function addRoutesCommand(program: Command, context: CliContext): void {
   const routes = program.command('routes').description('the ways out to Microsoft 365');

@@ -1,6 +1,6 @@
 /** `scanferry send-test`: a test scan through the whole way, each step as it happens. */
 import type { Command } from 'commander';
-import { sendTestRequest } from '../control/protocol.ts';
+import { type SendTestStep, sendTestRequest } from '../control/protocol.ts';
 import { OperatorError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
 
@@ -29,14 +29,14 @@ export function addSendTestCommand(program: Command, context: CliContext): void 
       }
       for await (const step of context.client().sendTest(request.data)) {
         if (step.succeeded !== undefined) context.exitCode = step.succeeded ? 0 : 1;
-        if (context.asJson()) context.output.line(JSON.stringify(step));
-        else {
-          context.output.line(
-            `${(step.atMs / 1000).toFixed(2).padStart(8)} s  ${step.step.padEnd(9)}  ${step.text}`,
-          );
-          if (step.reply !== null)
-            context.output.line(`${' '.repeat(23)}${step.reply.replaceAll('\n', `\n${' '.repeat(23)}`)}`);
-        }
+        context.output.line(context.asJson() ? JSON.stringify(step) : formatStep(step));
       }
     });
+}
+
+const INDENT = ' '.repeat(23);
+
+function formatStep(step: SendTestStep): string {
+  const line = `${(step.atMs / 1000).toFixed(2).padStart(8)} s  ${step.step.padEnd(9)}  ${step.text}`;
+  return step.reply === null ? line : `${line}\n${INDENT}${step.reply.replaceAll('\n', `\n${INDENT}`)}`;
 }
