@@ -13,6 +13,11 @@ export interface ProcessOptions {
   cwd?: string;
   /** Added to the environment of the test; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
+  /**
+   * Set for a guard that must clean up after the test: it is not killed with the test process, and ends by
+   * itself when its standard input closes.
+   */
+  endsWithItsInput?: boolean;
 }
 
 export interface CommandOptions extends ProcessOptions {
@@ -58,12 +63,17 @@ export function startProcess(
   args: readonly string[],
   options: ProcessOptions = {},
 ): RunningProcess {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', file, ...args], {
+  const isGuard = options.endsWithItsInput ?? false;
+  const command = isGuard ? [] : ['setpriv', '--pdeathsig', 'KILL', '--'];
+  const [program = file, ...rest] = [...command, file, ...args];
+  const child = spawn(program, rest, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // A guard has a session of its own, so that Ctrl-C at the terminal reaches the test only.
+    detached: isGuard,
   });
-  running.add(child);
+  if (!isGuard) running.add(child);
   const output = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();
   let ended: { code: number | null; signal: NodeJS.Signals | null } | null = null;

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Installs the Debian packages that the tests use as real peers: mail clients, and Postfix with SASL as upstream.
+# Quick and offline when nothing is missing. Starts no service.
+set -eu
+
+packages='curl libnet-ssleay-perl libsasl2-modules libsasl2-modules-db msmtp openssl postfix procps python3 sasl2-bin swaks util-linux'
+
+fail() {
+  echo "install-test-peers: $1" >&2
+  exit 1
+}
+
+command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 ||
+  fail "the test peers come as Debian packages, and this machine has no apt-get: install these by hand: $packages"
+
+missing=''
+for package in $packages; do
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=''
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null 2>&1 || fail "run this as root, or install sudo; missing packages:$missing"
+  as_root=sudo
+fi
+
+# Exit status 101 of this file tells every package script to start nothing (Debian Policy 9.3.3.2).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  trap '$as_root rm -f "$policy"' EXIT
+  trap 'exit 1' HUP INT TERM
+  $as_root chmod 755 "$policy"
+fi
+
+# "No configuration": the tests bring their own; the machine's mail system stays unset and stopped.
+case "$missing" in
+  *postfix*)
+    echo 'postfix postfix/main_mailer_type select No configuration' |
+      $as_root env DEBIAN_FRONTEND=noninteractive debconf-set-selections
+    ;;
+esac
+
+echo "install-test-peers: installing$missing"
+# shellcheck disable=SC2086 # the list is meant to be split
+install() {
+  $as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --yes --quiet --no-install-recommends $missing
+}
+# The package lists may be fresh enough; only a failure asks for new ones.
+install || { $as_root apt-get update --quiet && install; } ||
+  fail "apt-get could not install$missing: its own message is above"
+
+# A service that was enabled for the next boot would bind port 25 there, which the agent itself wants.
+if [ -d /run/systemd/system ]; then
+  case "$missing" in
+    *postfix*) $as_root systemctl disable --quiet postfix.service || fail "postfix.service could not be disabled" ;;
+  esac
+fi
