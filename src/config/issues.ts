@@ -17,6 +17,9 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): IssueSente
     }));
   }
   const found = valueAt(raw, issue.path);
+  // What is wrong with a whole list or group is said by the sentence alone.
+  if (typeof found === 'object' && (issue.code === 'too_small' || issue.code === 'custom'))
+    return [{ path: issue.path, message: expected(issue) }];
   return [
     {
       path: issue.path,
@@ -52,7 +55,7 @@ function expectedSize(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig):
   const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
   switch (issue.origin) {
     case 'array':
-      return `expected ${bound} entries`;
+      return `expected ${bound} ${bound.endsWith(' 1') ? 'entry' : 'entries'}`;
     case 'string':
       return `expected ${bound} characters`;
     default:

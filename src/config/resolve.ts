@@ -42,8 +42,10 @@ function walk(schema: z.core.$ZodType, raw: unknown, at: ConfigPath, context: Re
       return Array.isArray(raw)
         ? raw.map((item, index) => walk(def.element, item, [...at, index], context))
         : raw;
-    case 'union':
-      return walk(optionFor(def.options, raw) ?? schema, raw, at, context);
+    case 'union': {
+      const option = optionFor(def.options, raw);
+      return option === undefined ? raw : walk(option, raw, at, context);
+    }
     default:
       return raw;
   }

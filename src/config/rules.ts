@@ -100,15 +100,21 @@ function unknownProfiles(config: Config, profileIds: string[]): RuleFinding[] {
 
 function openToAll(config: Config): RuleFinding[] {
   return config.intake.trustedNetworks.flatMap((network, index) =>
-    /\/0$/.test(network)
+    isHuge(network)
       ? [
           {
             severity: 'error' as const,
             path: ['intake', 'trustedNetworks', index],
             message:
-              'this trusts every network and would make the box an open relay; name the networks of the devices',
+              'this trusts a large part of the internet and would make the box an open relay; name the networks of the devices',
           },
         ]
       : [],
   );
+}
+
+/** Larger than the largest private network, 10.0.0.0/8 (RFC 1918) or fc00::/7 (RFC 4193). */
+function isHuge(network: string): boolean {
+  const [address = '', prefix] = network.split('/');
+  return prefix !== undefined && Number(prefix) < (address.includes(':') ? 7 : 8);
 }

@@ -7,6 +7,22 @@ const MINUTE = 60 * SECOND;
 export const LIMITS = {
   /** A banner held back for implicit TLS waits no longer: an SMTP device reads the banner first. */
   bannerWaitMaxMs: 300,
+  /** Banner wait for an address not known for implicit TLS: a hello is there within a few network round trips. */
+  bannerWaitMs: 150,
+  /** A command line; an AUTH line may have 12,288 octets (RFC 4954 section 4). */
+  commandLineBytesMax: 16 * KIB,
+  /** Unread bytes of a device before its socket is paused. */
+  deviceUnreadBytesMax: 64 * KIB,
+  /** Time a device gets to read the last reply and close before the socket is cut. */
+  closeLingerMs: 5 * SECOND,
+  /** Addresses remembered for implicit TLS; a site has a few dozen devices. */
+  learnedDevicesMax: 1000,
+  /** Addresses whose sign-in failures, message counts and refusals are tracked at once. */
+  trackedAddressesMax: 10_000,
+  /** One record of the same refusal per address in this time: a hammering device must not wear the disk. */
+  refusalRecordEveryMs: MINUTE,
+  /** Window of the messagesPerHour settings. */
+  messageRateWindowMs: 60 * MINUTE,
   /** Slowest devices pause minutes between commands; RFC 5321 4.5.3.2.7 asks a server for 5 minutes. */
   commandIdleMaxMs: 5 * MINUTE,
   /** A whole session: a 36 MB scan at the minimum rate plus pauses fits; a forgotten socket does not stay. */
@@ -34,6 +50,42 @@ export const LIMITS = {
   replyTextMax: 4 * KIB,
   /** Longest wait for the reply to the final dot (RFC 5321 4.5.3.2.6: at least 10 minutes). */
   finalReplyMaxMs: 10 * MINUTE,
+  /** Deliveries under way at once, whatever the routes allow: each holds a socket and stream buffers. */
+  deliveriesMax: 50,
+  /** Recipient domains remembered as waiting for their route; they become parameters of one query. */
+  waitingDomainsMax: 500,
+  /** Longest sleep of the dispatcher: a jump of the wall clock is noticed within it. */
+  dispatchSleepMaxMs: MINUTE,
+  /** How often a clock that is not set is looked at again. */
+  clockPollMs: 2 * SECOND,
+  /** A wall clock that moves this much against the monotonic one has been set, not slewed (NTP slews below 128 ms). */
+  clockJumpMinMs: MINUTE,
+  /** Longest wait between two attempts, whatever the other side asks for; a later time in the spool is a clock's mistake. */
+  retryDelayMaxMs: 4 * 60 * MINUTE,
+  /** Longest pause of a route that the other side may ask for: its quotas run over 24 hours. */
+  routePauseMaxMs: 24 * 60 * MINUTE,
+  /** Time for deliveries under way to end by themselves at a stop, and time after which they are left alone. */
+  deliveryStopGraceMs: 4 * SECOND,
+  deliveryStopHardMs: 8 * SECOND,
+  /** Messages looked at in one search for those that grew too old; about 5 MB of claims. */
+  agedSweepMessagesMax: 10_000,
+  /** Route events waiting for a spool that can't write; each route makes one per pause at most. */
+  recordsWaitingMax: 1000,
+  /** One DNS question: resolvers of offices answer in milliseconds, or not at all. */
+  dnsTimeoutMs: 5 * SECOND,
+  dnsTries: 2,
   /** Clean stop: what has not finished by then is settled at the next start. */
   stopMaxMs: 10 * SECOND,
+  /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
+  sandboxBodyBytesMax: 64 * 1024 * KIB,
+  /** Simulated tenant: records kept, enough for a backlog of 10,000. */
+  sandboxRecordsMax: 20_000,
+  /** Simulated tenant: an AUTH line may have 12,288 octets (RFC 4954 section 4). */
+  sandboxLineBytesMax: 12 * KIB + 2,
+  /** Simulated tenant: the MX ends a session after about 20 minutes (facts/microsoft365.md 2.3, 4.4.1). */
+  sandboxSessionMaxMs: 20 * MINUTE,
+  /** Simulated tenant: a token request with a certificate assertion has a few KiB. */
+  sandboxRequestBytesMax: 64 * KIB,
+  /** Simulated tenant: unread bytes of one connection before its reading pauses. */
+  sandboxUnreadBytesMax: 256 * KIB,
 } as const;

@@ -15,7 +15,8 @@ export interface Log {
 /** What an error tells a log: its message, its code where it has one, and the causes behind it. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  const named = 'code' in error && typeof error.code === 'string' && !error.message.includes(error.code);
+  const code = named ? ` (${error.code})` : '';
   const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
   return `${error.message}${code}${cause}`;
 }

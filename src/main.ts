@@ -1,0 +1,79 @@
+/** The entry of everything: the command line in the main thread, the spool in its worker thread. */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { createAgent } from './agent.ts';
+import type { CliDeps, RunRequest } from './cli/context.ts';
+import { terminalOutput } from './cli/output.ts';
+import { runCli } from './cli/program.ts';
+import { loadConfig } from './config/load.ts';
+import { givenDataDir, locateConfig } from './config/locate.ts';
+import { formatProblem } from './config/problems.ts';
+import { createSystemClock } from './core/clock.ts';
+import type { ExitCode } from './core/errors.ts';
+import { describeError } from './core/log.ts';
+import { runDemo } from './demo.ts';
+import { createLog } from './log.ts';
+import { catalogue } from './profiles/catalogue.ts';
+import { isSpoolWorkerData, runSpoolWorker } from './spool/worker.ts';
+import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
+
+/** This very file: the worker starts it again and takes the other branch below. */
+const startWorker = (data: unknown): Worker => new Worker(import.meta.filename, { workerData: data });
+
+const profileIds = [...catalogue.keys()].sort();
+
+const deps: CliDeps = {
+  output: terminalOutput,
+  env: process.env,
+  version: { version: VERSION, built: BUILT, node: process.version },
+  profileIds,
+  runAgent,
+  runDemo: (request) => runDemo({ ...request, startWorker, output: terminalOutput, untilStopped }),
+};
+
+async function runAgent(request: RunRequest): Promise<ExitCode> {
+  const { config, warnings } = loadConfig({
+    file: locateConfig(request),
+    dataDir: givenDataDir(request),
+    env: request.env,
+    profileIds,
+  });
+  const log = createLog(request.logLevel);
+  for (const warning of warnings) log.warn('config.warning', { message: formatProblem(warning) });
+  const agent = createAgent({ config, clock: createSystemClock(CLOCK_FLOOR_MS), log, startWorker });
+  await agent.start();
+  try {
+    await Promise.race([untilStopped(), agent.fatal]);
+    return 0;
+  } catch (error) {
+    log.error('agent.failed', { error: describeError(error) });
+    return 1;
+  } finally {
+    await agent.stop();
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as nobody listens any more. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    // Timers of the clock don't keep the process alive, and an agent without traffic has nothing else.
+    const keepAlive = setInterval(() => {}, 2 ** 30);
+    const onSignal = (): void => {
+      clearInterval(keepAlive);
+      process.removeListener('SIGINT', onSignal);
+      process.removeListener('SIGTERM', onSignal);
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
+
+async function main(): Promise<void> {
+  process.exitCode = await runCli(process.argv.slice(2), deps);
+}
+
+if (isMainThread) {
+  void main();
+} else if (parentPort !== null && isSpoolWorkerData(workerData)) {
+  runSpoolWorker(parentPort, workerData);
+}

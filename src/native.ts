@@ -1,0 +1,37 @@
+/** Unpacks the embedded native SQLite addon into the data folder, once per version. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import { writeFileDurably } from './config/files.ts';
+import { OperatorError } from './core/errors.ts';
+import { EMBEDDED_ADDONS } from './native-embedded.ts';
+
+/**
+ * Path of the addon for this machine, unpacked and verified; null when run from source.
+ * @throws OperatorError where the bundle holds no addon for this processor.
+ */
+export function unpackNativeAddon(dataDir: string): string | null {
+  const available = Object.keys(EMBEDDED_ADDONS);
+  if (available.length === 0) return null;
+  const target = `${process.platform}-${process.arch}`;
+  const embedded = EMBEDDED_ADDONS[target];
+  if (embedded === undefined) {
+    throw new OperatorError({
+      code: 'agent.platform-unsupported',
+      cause: `This build has no database engine for ${target}.`,
+      advice: `It runs on ${available.join(' and ')}; on a Raspberry Pi use the 64-bit system.`,
+    });
+  }
+  const directory = path.join(dataDir, 'native');
+  const file = path.join(directory, `sqlite-${embedded.sha256.slice(0, 16)}.node`);
+  if (existsSync(file) && sha256(readFileSync(file)) === embedded.sha256) return file;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const old of readdirSync(directory)) rmSync(path.join(directory, old), { force: true });
+  writeFileDurably(file, brotliDecompressSync(Buffer.from(embedded.brotliBase64, 'base64')), 0o700);
+  return file;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,179 @@
+/** A test scan: handed to the box as a device would, over TLS and with a login, then followed to the last reply. */
+import type { Config } from './config/schema.ts';
+import type { SendTestRequest, SendTestStep } from './control/protocol.ts';
+import type { Clock } from './core/clock.ts';
+import type { RecipientState } from './core/message.ts';
+import type { Intake, ListenerAddress } from './intake/types.ts';
+import { sendScan } from './sandbox/device.ts';
+import { createScanMessage } from './sandbox/scan.ts';
+import type { MessageDetail, Spool } from './spool/types.ts';
+
+export interface SendTestDeps {
+  clock: Clock;
+  config: Config;
+  spool: Spool;
+  intake: Intake;
+  listeners: ListenerAddress[];
+}
+
+const OVER: readonly RecipientState[] = ['delivered', 'failed', 'held', 'cancelled'];
+
+/** Yields each step as it happens; the last one carries `succeeded`. */
+export async function* sendTestScan(
+  deps: SendTestDeps,
+  request: SendTestRequest,
+): AsyncGenerator<SendTestStep> {
+  const startedAt = deps.clock.monotonicMs();
+  const at = () => Math.round(deps.clock.monotonicMs() - startedAt);
+  const handed = await handIn(deps, request);
+  const leg = handed.tls === null ? 'plain text' : `${handed.tls.protocol} ${handed.tls.cipher}`;
+  yield { atMs: at(), step: 'connected', text: `the box answered (${leg})`, reply: null };
+  const id = / as ([0-9a-z]+)\s*$/.exec(handed.replyText)?.[1];
+  if (!handed.accepted || id === undefined) {
+    yield {
+      atMs: at(),
+      step: 'refused',
+      text: 'the box did not take the scan',
+      reply: handed.replyText,
+      succeeded: false,
+    };
+    return;
+  }
+  yield { atMs: at(), step: 'accepted', text: `safe in the spool as ${id}`, reply: handed.replyText };
+  yield* follow(deps, id, request.waitMs, at);
+}
+
+async function handIn(deps: SendTestDeps, request: SendTestRequest) {
+  const listener = testListener(deps.listeners);
+  const login = deps.intake.issueTestLogin();
+  const from = request.from ?? defaultSender(deps.config);
+  try {
+    return await sendScan({
+      connect: { host: loopbackOf(listener.address), port: listener.port },
+      tls: listener.tls === 'auto' ? 'starttls' : listener.tls,
+      hello: { verb: 'EHLO', name: deps.config.intake.hostname },
+      auth: { mechanism: 'PLAIN', user: login.user, password: login.password },
+      from,
+      to: request.to,
+      message: createScanMessage({ from, to: request.to, subject: 'Scanferry test scan' }),
+    });
+  } finally {
+    login.revoke();
+  }
+}
+
+/** A listener with TLS where there is one: the login then never crosses in clear, not even on loopback. */
+function testListener(listeners: ListenerAddress[]): ListenerAddress {
+  const chosen = listeners.find((listener) => listener.tls !== 'none') ?? listeners[0];
+  if (chosen === undefined) throw new Error('the agent has no listener');
+  return chosen;
+}
+
+/** Where a listener bound to every address is reached from the box itself. */
+function loopbackOf(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  return address === '::' ? '::1' : address;
+}
+
+/** An address that the first route may send as. */
+function defaultSender(config: Config): string {
+  const [route] = config.routes;
+  return route?.kind === 'submission'
+    ? route.mailbox
+    : `scanferry@${route?.domain ?? config.intake.hostname}`;
+}
+
+async function* follow(
+  deps: SendTestDeps,
+  id: string,
+  waitMs: number,
+  at: () => number,
+): AsyncGenerator<SendTestStep> {
+  const told = new Set<string>();
+  for await (const detail of changes(deps, id, waitMs)) {
+    for (const recipient of detail.recipients) {
+      const step = stepOf(detail, recipient, at());
+      const key = `${recipient.id} ${step?.step} ${recipient.tries} ${recipient.cause}`;
+      if (step === null || told.has(key)) continue;
+      told.add(key);
+      yield step;
+    }
+    if (detail.recipients.every((recipient) => OVER.includes(recipient.state))) {
+      yield lastStep(detail, at());
+      return;
+    }
+  }
+  yield {
+    atMs: at(),
+    step: 'timed-out',
+    text: `still in the box; it goes on by itself: scanferry queue show ${id}`,
+    reply: null,
+    succeeded: false,
+  };
+}
+
+/** The message, now and after each change of the spool, until the time is over. */
+async function* changes(deps: SendTestDeps, id: string, waitMs: number): AsyncGenerator<MessageDetail> {
+  let wake = Promise.withResolvers<void>();
+  let isOver = false;
+  const unsubscribe = deps.spool.onChange(() => wake.resolve());
+  const timer = deps.clock.schedule(waitMs, () => {
+    isOver = true;
+    wake.resolve();
+  });
+  try {
+    while (!isOver) {
+      wake = Promise.withResolvers<void>();
+      const detail = await deps.spool.show(id);
+      if (detail === null) return;
+      yield detail;
+      await wake.promise;
+    }
+  } finally {
+    unsubscribe();
+    timer.cancel();
+  }
+}
+
+function stepOf(
+  detail: MessageDetail,
+  recipient: MessageDetail['recipients'][number],
+  atMs: number,
+): SendTestStep | null {
+  const attempt = detail.attempts.findLast((each) =>
+    each.results.some((result) => result.address === recipient.address),
+  );
+  const reply = attempt?.results.find((result) => result.address === recipient.address)?.reply ?? null;
+  const cause = recipient.cause ?? '';
+  switch (recipient.state) {
+    case 'delivered': {
+      const tls = attempt?.tls ? ` over ${attempt.tls.protocol} ${attempt.tls.cipher}` : '';
+      return {
+        atMs,
+        step: 'delivered',
+        text: `${recipient.address} by ${attempt?.routeId ?? '?'} to ${attempt?.host ?? '?'}${tls}`,
+        reply,
+      };
+    }
+    case 'deferred':
+      return { atMs, step: 'waiting', text: `${recipient.address}: ${cause}`, reply };
+    case 'held':
+      return { atMs, step: 'held', text: `${recipient.address}: ${cause}`, reply };
+    case 'failed':
+      return { atMs, step: 'failed', text: `${recipient.address}: ${cause}`, reply };
+    default:
+      return null;
+  }
+}
+
+function lastStep(detail: MessageDetail, atMs: number): SendTestStep {
+  const delivered = detail.recipients.filter((recipient) => recipient.state === 'delivered').length;
+  const all = detail.recipients.length;
+  return {
+    atMs,
+    step: delivered === all ? 'delivered' : 'failed',
+    text: delivered === all ? 'the test scan arrived' : `${delivered} of ${all} recipients have it`,
+    reply: null,
+    succeeded: delivered === all,
+  };
+}
