@@ -1,0 +1,157 @@
+/** Style is a failing test: which room may import which, who alone uses a library, how files open. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const SRC = path.join(ROOT, 'src');
+
+/** docs/architecture.md shows the same table to people. Files directly in src/ build the rooms and may import all. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  core: [],
+  profiles: ['core'],
+  spool: ['core'],
+  routes: ['core', 'spool'],
+  intake: ['core', 'profiles', 'spool'],
+  dispatch: ['core', 'spool', 'routes'],
+  config: ['core', 'profiles', 'spool', 'routes', 'intake'],
+  control: ['core', 'spool', 'dispatch'],
+  cli: ['core', 'config', 'control'],
+  web: ['core', 'config', 'control'],
+  sandbox: ['core'],
+};
+
+/** Imports of types only, which vanish at build: the claim filter that the choice of a route works out for the spool. */
+const TYPES_ONLY = new Set(['routes → spool']);
+
+/** Libraries that stay behind one room's door. */
+const ONLY_USER: Record<string, string> = {
+  'smtp-server': 'intake',
+  nodemailer: 'routes',
+  'better-sqlite3': 'spool',
+  '@azure/msal-node': 'routes',
+  commander: 'cli',
+  yaml: 'config',
+};
+
+/** The clock is injected, so that tests can move it. */
+const TIME_CALLS = /\b(Date\.now\(\)|new Date\(\)|setTimeout\(|setInterval\()/;
+const MAY_READ_TIME = new Set(['core/clock.ts', 'cli/routes.ts', 'main.ts']);
+
+interface SourceFile {
+  name: string;
+  room: string | null;
+  text: string;
+}
+
+const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.generated.ts'))
+  .sort()
+  .map((name) => ({
+    name,
+    room: name.includes('/') ? (name.split('/')[0] ?? null) : null,
+    text: readFileSync(path.join(SRC, name), 'utf8'),
+  }));
+
+interface Import {
+  target: string;
+  isType: boolean;
+}
+
+function importsOf(file: SourceFile): Import[] {
+  return [
+    ...file.text.matchAll(/^(?:import|export)\s(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm),
+  ].map((match) => ({ target: match[2] ?? match[3] ?? '', isType: match[1] !== undefined }));
+}
+
+function roomOf(file: SourceFile, target: string): string | null {
+  if (!target.startsWith('.')) return null;
+  const resolved = path.relative(SRC, path.resolve(SRC, path.dirname(file.name), target));
+  return resolved.includes('/') && !resolved.startsWith('..') ? (resolved.split('/')[0] ?? null) : null;
+}
+
+describe('rooms', () => {
+  test('every folder of src is a room of the table', () => {
+    const rooms = new Set(files.flatMap((file) => (file.room === null ? [] : [file.room])));
+    expect([...rooms].filter((room) => MAY_IMPORT[room] === undefined)).toEqual([]);
+  });
+
+  test('import only the rooms they may', () => {
+    const forbidden = files.flatMap((file) =>
+      importsOf(file).flatMap(({ target, isType }) => {
+        const room = roomOf(file, target);
+        if (file.room === null || room === null || room === file.room) return [];
+        const isAllowed = MAY_IMPORT[file.room]?.includes(room) ?? false;
+        const isTypeRule = TYPES_ONLY.has(`${file.room} → ${room}`);
+        return isAllowed && (!isTypeRule || isType) ? [] : [`${file.name} imports ${target}`];
+      }),
+    );
+    expect(forbidden).toEqual([]);
+  });
+
+  test('never import the files that build them', () => {
+    const forbidden = files.flatMap((file) =>
+      file.room === null
+        ? []
+        : importsOf(file)
+            .filter(({ target }) => target.startsWith('.') && roomOf(file, target) === null)
+            .map(({ target }) => `${file.name} imports ${target}`),
+    );
+    expect(forbidden).toEqual([]);
+  });
+
+  test.each(Object.entries(ONLY_USER))('%s is used by %s alone', (library, room) => {
+    const users = files
+      .filter((file) =>
+        importsOf(file).some(({ target }) => target === library || target.startsWith(`${library}/`)),
+      )
+      .map((file) => file.room);
+    expect([...new Set(users)]).toEqual([room]);
+  });
+});
+
+describe('files', () => {
+  test('open with a sentence on their duty', () => {
+    expect(files.filter((file) => !file.text.startsWith('/**')).map((file) => file.name)).toEqual([]);
+  });
+
+  test('stay under 400 lines', () => {
+    expect(files.filter((file) => file.text.split('\n').length > 400).map((file) => file.name)).toEqual([]);
+  });
+
+  test('read time and set timers only through the clock', () => {
+    const offenders = files
+      .filter((file) => !MAY_READ_TIME.has(file.name) && TIME_CALLS.test(file.text))
+      .map((file) => file.name);
+    expect(offenders).toEqual([]);
+  });
+
+  test('never switch certificate checks off towards the other side', () => {
+    const offenders = files
+      .filter(
+        (file) => file.room !== 'sandbox' && /rejectUnauthorized:\s*false|NODE_TLS_REJECT/.test(file.text),
+      )
+      .map((file) => file.name);
+    expect(offenders).toEqual([]);
+  });
+
+  test('carry no notes to ourselves', () => {
+    expect(
+      files.filter((file) => /\b(TODO|FIXME|XXX|HACK)\b/.test(file.text)).map((file) => file.name),
+    ).toEqual([]);
+  });
+
+  test('are imported by another one, except for the entries', () => {
+    const entries = new Set(['main.ts', 'spool/worker-main.ts']);
+    const imported = new Set(
+      files.flatMap((file) =>
+        importsOf(file)
+          .filter(({ target }) => target.startsWith('.'))
+          .map(({ target }) => path.relative(SRC, path.resolve(SRC, path.dirname(file.name), target))),
+      ),
+    );
+    expect(
+      files.filter((file) => !entries.has(file.name) && !imported.has(file.name)).map((file) => file.name),
+    ).toEqual([]);
+  });
+});
