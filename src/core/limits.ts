@@ -46,6 +46,30 @@ export const LIMITS = {
   recipientsPerMessageMax: 500,
   /** Unacknowledged chunks of one message on their way to the spool thread. */
   chunksInFlightMax: 4,
+  /** Bytes of unfinished bodies written before a commit of their own: nobody's 250 waits for more of another's scan. */
+  spoolUncommittedBytesMax: 4 * 1024 * KIB,
+  /** Page cache of the spool's connection; a larger transaction spills to the file early. */
+  spoolCacheBytes: 8 * 1024 * KIB,
+  /** Chunks erased in one go, within a settlement or by the sweep: the next 250 waits for no more. */
+  spoolEraseChunksMax: 32,
+  /** Free space is asked of the file system at most this often; `minFreeBytes` covers what comes in between. */
+  spoolFreeSpaceAgeMs: SECOND,
+  /** Housekeeping: how often, and messages or events looked at before others get their turn. */
+  spoolHousekeepingMs: 60 * MINUTE,
+  spoolHousekeepingRowsMax: 500,
+  /** Free pages kept in the file for the next burst of scans, and those given back before others get their turn. */
+  spoolFreeBytesKept: 64 * 1024 * KIB,
+  spoolVacuumBytesMax: 4 * 1024 * KIB,
+  /** Damaged database files kept for a person to look at: each may be as large as the spool. */
+  spoolDamagedFilesMax: 2,
+  /** Messages, claims or events in one answer of the spool: a few megabytes between its thread and the agent. */
+  spoolAnswerRowsMax: 10_000,
+  /** Messages one operator action changes in one transaction. */
+  spoolActBatchMax: 500,
+  /** JSON text of one fact: a sealed token has about 4 KiB. */
+  spoolFactBytesMax: 256 * KIB,
+  /** Clean end of the spool thread; after it the thread is ended, and the next start rolls back what was open. */
+  spoolCloseMaxMs: 5 * SECOND,
   /** A reply of the other side longer than this is cut for the records. */
   replyTextMax: 4 * KIB,
   /** Longest wait for the reply to the final dot (RFC 5321 4.5.3.2.6: at least 10 minutes). */
@@ -69,11 +93,37 @@ export const LIMITS = {
   deliveryStopHardMs: 8 * SECOND,
   /** Messages looked at in one search for those that grew too old; about 5 MB of claims. */
   agedSweepMessagesMax: 10_000,
+  /** Device and sender pairs remembered as refused; a site has a few dozen devices. */
+  heldSendersMax: 1000,
   /** Route events waiting for a spool that can't write; each route makes one per pause at most. */
   recordsWaitingMax: 1000,
   /** One DNS question: resolvers of offices answer in milliseconds, or not at all. */
   dnsTimeoutMs: 5 * SECOND,
   dnsTries: 2,
+  /** Name lookups of a route, all tries together; past it the name servers count as down. */
+  routeLookupMaxMs: 20 * SECOND,
+  /** One TCP connect of a route: a path that drops packets must not hold up the next address. */
+  routeConnectMaxMs: 15 * SECOND,
+  /** MX hosts and addresses of a host that one attempt tries; Microsoft publishes one and up to eight. */
+  routeHostsMax: 5,
+  routeAddressesMax: 8,
+  /** Waits of the sending side (RFC 5321 4.5.3.2: greeting, MAIL and RCPT 5 min, DATA 2 min, data block 3 min). */
+  routeReplyMaxMs: 5 * MINUTE,
+  routeDataReplyMaxMs: 2 * MINUTE,
+  routeDataBlockMaxMs: 3 * MINUTE,
+  /** A reply longer than this ends the connection; one of 1 MiB is still read, so that a 250 counts. */
+  routeReplyBytesMax: 2 * 1024 * KIB,
+  /** A signed-in connection without work is closed: the mailbox has only three. */
+  routeIdleMaxMs: 5 * SECOND,
+  /** Messages over one connection, so that a balanced host is found again now and then. */
+  routeMessagesPerConnectionMax: 50,
+  /** Saying goodbye: after it the socket is cut. */
+  routeQuitMaxMs: 3 * SECOND,
+  /** One request to the sign-in service; answers are a few KiB. */
+  signInRequestMaxMs: 30 * SECOND,
+  signInResponseBytesMax: 256 * KIB,
+  /** A token is renewed this long before it ends, so that none ends in a session. */
+  tokenRenewAheadMs: 5 * MINUTE,
   /** Clean stop: what has not finished by then is settled at the next start. */
   stopMaxMs: 10 * SECOND,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
