@@ -1,6 +1,7 @@
 /** What intake offers and needs. */
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { Catalogue } from '../profiles/types.ts';
 import type { Spool } from '../spool/types.ts';
 import type { DeviceSettings, IntakeSettings } from './settings.ts';
 
@@ -16,6 +17,8 @@ export interface IntakeDeps {
   spool: Spool;
   settings: IntakeSettings;
   devices: DeviceSettings[];
+  /** The device catalogue; a device's profile decides what it is offered. */
+  profiles: Catalogue;
   /** Certificate shown to devices; asked for at start and again after `renewCertificate`. */
   certificate: ServerCertificate;
 }

@@ -1,0 +1,214 @@
+/** What one session knows and answers: the policy applied to commands, replies, sign-in and messages. */
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { DeviceFacts, TlsFacts } from '../core/message.ts';
+import type { DeviceProfile } from '../profiles/types.ts';
+import type { NewMessage, Spool } from '../spool/types.ts';
+import type { WindowCounter } from './counters.ts';
+import type { Dialogue } from './engine.ts';
+import { asciiAddress, type Peer, type Policy } from './policy.ts';
+import { receiveMessage } from './receive.ts';
+import type { Refusals } from './refusals.ts';
+import { codeOfLibraryReply, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
+import type { DeviceSettings } from './settings.ts';
+import { MECHANISMS, type SignedIn, type SignIn } from './sign-in.ts';
+import type { CommandVerdict } from './wire.ts';
+
+export interface ConversationDeps {
+  clock: Clock;
+  log: Log;
+  spool: Spool;
+  hostname: string;
+  policy: Policy;
+  signIn: SignIn;
+  refusals: Refusals;
+  /** Messages accepted per device. */
+  messages: WindowCounter;
+}
+
+export interface ConversationFacts {
+  address: string;
+  /** `address:port` of the listener. */
+  listener: string;
+  device: DeviceSettings | null;
+  profile: DeviceProfile | null;
+  offersStartTls: boolean;
+}
+
+export interface Conversation extends Dialogue {
+  onCommand(line: Buffer): CommandVerdict;
+  onReply(verb: string, reply: string): string;
+  /** TLS is up. Everything said before is forgotten (RFC 3207 4.2). */
+  secured(tls: TlsFacts): void;
+  report(code: ReplyCode | SilentCode, reply: string, details?: Record<string, unknown>): void;
+  /** The box ends the session: a message cut by that is not reported as the device's doing. */
+  end(): void;
+}
+
+/** RFC 5321 4.5.3.1.2: a domain has at most 255 octets. */
+const GREETING_MAX = 255;
+/** A reply with two enhanced codes: smtp-server's guess from the reply code, then ours from the table. */
+const DOUBLE_ENHANCED = /^(\d{3}) \d\.\d{1,3}\.\d{1,3} (\d\.\d{1,3}\.\d{1,3} )/;
+
+export function createConversation(deps: ConversationDeps, facts: ConversationFacts): Conversation {
+  const { policy, signIn } = deps;
+  const { address, profile } = facts;
+  let tls: TlsFacts | null = null;
+  let greeting: string | null = null;
+  let signedIn: SignedIn | null = null;
+  let held: NewMessage['held'] = null;
+  let isEnded = false;
+
+  const peer = (): Peer => ({ address, tls: tls !== null, signedIn: signedIn?.as ?? null });
+
+  function deviceId(): string | null {
+    if (signedIn && signedIn.as !== 'test') return signedIn.as.id;
+    return facts.device?.id ?? null;
+  }
+
+  function deviceFacts(): DeviceFacts {
+    return {
+      ...{ id: deviceId(), address, greeting, tls, listener: facts.listener },
+      login: signedIn?.user ?? null,
+      profile: profile?.id ?? null,
+    };
+  }
+
+  function report(code: ReplyCode | SilentCode, reply: string, details?: Record<string, unknown>): void {
+    deps.refusals.report(
+      { address, device: deviceId(), code, reply },
+      { listener: facts.listener, ...details },
+    );
+  }
+
+  function refuse(code: ReplyCode, details?: Record<string, unknown>): ReplyCode {
+    report(code, replyLine(code).trimEnd(), details);
+    return code;
+  }
+
+  function mechanisms(): readonly string[] {
+    if (!signIn.hasLogins() || (tls === null && !policy.mayAuthInClear(address))) return [];
+    const wanted = profile?.smtp?.advertise?.auth;
+    return MECHANISMS.filter((mechanism) => wanted === undefined || wanted.includes(mechanism));
+  }
+
+  function startTlsRefusal(parameters: string): ReplyCode | null {
+    if (tls) return 'intake.starttls-active';
+    if (!facts.offersStartTls) return 'intake.starttls-not-offered';
+    return parameters === '' ? null : 'intake.starttls-syntax';
+  }
+
+  function authRefusal(parameters: string): ReplyCode | null {
+    if (signIn.isThrottled(address)) return 'intake.sign-in-throttled';
+    if (signIn.hasLogins() && tls === null && !policy.mayAuthInClear(address))
+      return 'intake.tls-before-sign-in';
+    const wanted = parameters.split(/\s+/, 1)[0]?.toUpperCase() ?? '';
+    return mechanisms().includes(wanted) ? null : 'intake.sign-in-not-offered';
+  }
+
+  function answer(code: ReplyCode): CommandVerdict {
+    return { kind: 'answer', reply: replyLine(refuse(code)) };
+  }
+
+  function onCommand(line: Buffer): CommandVerdict {
+    const [, verb = '', parameters = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(line.toString('latin1')) ?? [];
+    const pass: CommandVerdict = { kind: 'pass', line };
+    switch (verb.toUpperCase()) {
+      case 'EHLO':
+      case 'HELO':
+        greeting = cleanGreeting(parameters);
+        return pass;
+      case 'STARTTLS': {
+        const code = startTlsRefusal(parameters);
+        return code ? answer(code) : { kind: 'starttls', reply: '220 2.0.0 Ready to start TLS\r\n' };
+      }
+      case 'AUTH': {
+        const code = authRefusal(parameters);
+        return code ? answer(code) : pass;
+      }
+      default:
+        return pass;
+    }
+  }
+
+  /** Our own list: what smtp-server would offer is the same for every device. */
+  function ehloReply(): string {
+    const auth = mechanisms();
+    const showsStartTls =
+      facts.offersStartTls && tls === null && profile?.smtp?.advertise?.starttls !== false;
+    const lines = [
+      ...[deps.hostname, 'PIPELINING', '8BITMIME', 'ENHANCEDSTATUSCODES'],
+      `SIZE ${policy.maxMessageBytes(peer())}`,
+      ...(showsStartTls ? ['STARTTLS'] : []),
+      ...(auth.length > 0 ? [`AUTH ${auth.join(' ')}`] : []),
+    ];
+    return lines.map((text, i) => `250${i < lines.length - 1 ? '-' : ' '}${text}\r\n`).join('');
+  }
+
+  function onReply(verb: string, reply: string): string {
+    if (verb === 'EHLO' && reply.startsWith('250')) return ehloReply();
+    if (DOUBLE_ENHANCED.test(reply)) return reply.replace(DOUBLE_ENHANCED, '$1 $2');
+    if (reply < '4') return reply;
+    const code = codeOfLibraryReply(reply);
+    if (code) return replyLine(refuse(code, { verb }));
+    report('intake.protocol', reply.trimEnd(), { verb });
+    return reply;
+  }
+
+  return {
+    onCommand,
+    onReply,
+    report,
+    end() {
+      isEnded = true;
+    },
+    secured(next) {
+      tls = next;
+      greeting = null;
+      signedIn = null;
+      held = null;
+    },
+    signIn(credentials) {
+      const result = signIn.check(address, credentials);
+      if (!result) return refuse('intake.sign-in-refused', { user: credentials.user });
+      signedIn = result;
+      deps.log.info('device.signed-in', { address, user: result.user, device: deviceId() });
+      return result;
+    },
+    sender(sender, { declaredBytes, smtpUtf8 }) {
+      if (smtpUtf8) return refuse('intake.smtputf8-unsupported');
+      const decision = policy.sender(peer(), asciiAddress(sender), declaredBytes);
+      if (decision.kind === 'refuse') return refuse(decision.code, { sender, declaredBytes });
+      if (deps.messages.count(deviceId() ?? address) >= policy.messagesPerHour(peer())) {
+        return refuse('intake.too-many-messages');
+      }
+      held = decision.held;
+      return null;
+    },
+    recipient(recipient, already) {
+      const code = policy.recipient(peer(), asciiAddress(recipient), already);
+      return code ? refuse(code, { recipient }) : null;
+    },
+    async message(text, envelope) {
+      const request = { envelope, device: deviceFacts(), held, bytesMax: policy.maxMessageBytes(peer()) };
+      const result = await receiveMessage(deps, text, request);
+      if (result.kind === 'refused') return refuse(result.code, { sender: envelope.sender });
+      if (result.kind === 'lost') {
+        if (!isEnded) report(result.code, '', { sender: envelope.sender, bytes: result.bytes });
+        return 'intake.internal-error';
+      }
+      deps.messages.add(deviceId() ?? address);
+      deps.log.info('message.accepted', {
+        ...{ message: result.id, sender: envelope.sender, recipients: envelope.recipients.length },
+        ...{ device: deviceId(), address, listener: facts.listener, tls, held: held?.code ?? null },
+      });
+      return { id: result.id };
+    },
+  };
+}
+
+function cleanGreeting(argument: string): string | null {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go.
+  const clean = argument.replace(/[\x00-\x1f\x7f-\x9f]/g, '').slice(0, GREETING_MAX);
+  return clean === '' ? null : clean;
+}

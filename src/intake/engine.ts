@@ -1,0 +1,136 @@
+/** The only file that knows smtp-server: two servers that never listen, one for plain text and one behind TLS. */
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import {
+  SMTPServer,
+  type SMTPServerAddress,
+  type SMTPServerAuthentication,
+  type SMTPServerOptions,
+  type SMTPServerSession,
+} from 'smtp-server';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { type ReplyCode, replyError } from './replies.ts';
+import { type Credentials, MECHANISMS } from './sign-in.ts';
+import type { ServerCertificate } from './types.ts';
+
+export interface Envelope {
+  sender: string;
+  recipients: string[];
+  /** Protocol for the Received field, such as `ESMTPSA`. */
+  protocol: string;
+}
+
+/** What one session decides when smtp-server asks; a code refuses. */
+export interface Dialogue {
+  signIn(credentials: Credentials): { user: string } | ReplyCode;
+  sender(address: string, parameters: { declaredBytes: number; smtpUtf8: boolean }): ReplyCode | null;
+  recipient(address: string, already: number): ReplyCode | null;
+  /** Reads `text` to its end, whatever it decides; resolves with the id of the accepted message. */
+  message(text: Readable, envelope: Envelope): Promise<{ id: string } | ReplyCode>;
+}
+
+export interface Engine {
+  /** Begins a session on `stream`; smtp-server greets it after its own pause of 100 ms. */
+  connect(stream: Duplex, remoteAddress: string, isSecure: boolean, dialogue: Dialogue): void;
+}
+
+/** Commands that no device needs: old jokes of sendmail, and those that trust what a proxy says. */
+const DISABLED = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD', 'STARTTLS'];
+
+export interface EngineDeps {
+  hostname: string;
+  log: Log;
+  /** Never shown: TLS is ours. Given so that smtp-server does not load its own, whose private key is public. */
+  certificate: ServerCertificate;
+}
+
+export function createEngine(deps: EngineDeps): Engine {
+  const dialogues = new Map<string, Dialogue>();
+  let lastId = 0;
+
+  function dialogueOf(session: SMTPServerSession): Dialogue {
+    const dialogue = dialogues.get(session.id);
+    if (!dialogue) throw new Error('smtp-server asked for a session that has ended');
+    return dialogue;
+  }
+
+  function createServer(isSecure: boolean): SMTPServer {
+    const options: SMTPServerOptions = {
+      ...deps.certificate,
+      ...{ name: deps.hostname, banner: 'Scanferry', heloResponse: '%s' },
+      ...{ secure: isSecure, secured: isSecure, logger: false, disableReverseLookup: true },
+      ...{ disabledCommands: DISABLED, hideENHANCEDSTATUSCODES: false },
+      ...{ authMethods: [...MECHANISMS], authOptional: true, allowInsecureAuth: true },
+      maxCommandLength: LIMITS.commandLineBytesMax,
+      onAuth: (auth, session, done) => answerSignIn(dialogueOf(session), auth, done),
+      onMailFrom: (address, session, done) => done(answerSender(dialogueOf(session), address)),
+      onRcptTo(address, session, done) {
+        const code = dialogueOf(session).recipient(address.address, session.envelope.rcptTo.length);
+        done(code === null ? null : replyError(code));
+      },
+      onData(stream, session, done) {
+        dialogueOf(session)
+          .message(stream, envelopeOf(session))
+          .then(
+            (result) =>
+              typeof result === 'string'
+                ? done(replyError(result))
+                : done(null, `Message accepted as ${result.id}`),
+            (error: unknown) => {
+              deps.log.error('intake.failed', { error: describeError(error) });
+              done(replyError('intake.internal-error'));
+            },
+          );
+      },
+    };
+    const server = new SMTPServer(options);
+    // A device that resets its connection is everyday life; the session itself notices and tells.
+    server.on('error', (error) => deps.log.debug('intake.connection-error', { error: describeError(error) }));
+    return server;
+  }
+
+  const servers = { plain: createServer(false), secure: createServer(true) };
+
+  return {
+    connect(stream, remoteAddress, isSecure, dialogue) {
+      lastId += 1;
+      const id = String(lastId);
+      dialogues.set(id, dialogue);
+      stream.once('close', () => dialogues.delete(id));
+      // smtp-server uses of a socket only what every Duplex has, and the two members that wire.ts adds.
+      const socket = stream as unknown as Socket;
+      servers[isSecure ? 'secure' : 'plain'].connect(socket, { id, remoteAddress });
+    },
+  };
+}
+
+type AuthDone = (error: Error | null | undefined, response?: { user?: unknown }) => void;
+
+function answerSignIn(dialogue: Dialogue, auth: SMTPServerAuthentication, done: AuthDone): void {
+  const proof: Credentials['proof'] =
+    auth.method === 'CRAM-MD5'
+      ? { kind: 'challenge', matches: (password) => auth.validatePassword(password) }
+      : { kind: 'password', password: auth.password ?? '' };
+  const result = dialogue.signIn({ user: auth.username ?? '', proof });
+  if (typeof result === 'string') done(replyError(result));
+  else done(null, { user: result.user });
+}
+
+function answerSender(dialogue: Dialogue, address: SMTPServerAddress): Error | null {
+  const parameters = address.args || {};
+  const code = dialogue.sender(address.address, {
+    declaredBytes: Number(parameters['SIZE'] ?? 0),
+    smtpUtf8: 'SMTPUTF8' in parameters,
+  });
+  return code === null ? null : replyError(code);
+}
+
+function envelopeOf(session: SMTPServerSession): Envelope {
+  const { mailFrom, rcptTo } = session.envelope;
+  return {
+    sender: mailFrom ? mailFrom.address : '',
+    recipients: rcptTo.map((recipient) => recipient.address),
+    protocol: session.transmissionType,
+  };
+}

@@ -1,0 +1,186 @@
+/** One connection of a device from accept to close: first bytes, TLS, smtp-server, deadlines. */
+import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import type { Conversation } from './conversation.ts';
+import { createDeadlines } from './deadlines.ts';
+import type { Engine } from './engine.ts';
+import { awaitFirstBytes } from './first-bytes.ts';
+import type { LearnedTls } from './learned-tls.ts';
+import { REPLIES, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
+import type { ListenerSettings } from './settings.ts';
+import { startHandshake, tlsFactsOf } from './tls.ts';
+import { createWire, type DeviceSocket, type Wire, type WirePhase } from './wire.ts';
+
+export interface SessionDeps {
+  clock: Clock;
+  log: Log;
+  engine: Engine;
+  learned: LearnedTls;
+  conversation: Conversation;
+  secureContext: SecureContext;
+}
+
+export interface SessionFacts {
+  address: string;
+  /** Local port, and `address:port` as events name it. */
+  port: number;
+  listener: string;
+  mode: ListenerSettings['tls'];
+  /** How the device's profile says that it starts TLS, if it says. */
+  profileMode: 'plain' | 'starttls' | 'implicit' | undefined;
+}
+
+export interface Session {
+  /** Never rejects; resolves when the opening is over and the session runs by itself. */
+  begin(): Promise<void>;
+  /** Says that the box is stopping, at once or after the message that is under way. */
+  finish(): void;
+  /** Cuts the connection. */
+  cut(): void;
+}
+
+export function createSession(deps: SessionDeps, socket: Socket, facts: SessionFacts): Session {
+  const { clock, learned, conversation } = deps;
+  let isFinishing = false;
+  let isOpened = false;
+  /** The outermost layer: pulling the socket from under a TLS handshake is not safe in Node. */
+  let top: DeviceSocket = socket;
+  let wire = newWire(facts.mode === 'implicit');
+  const deadlines = createDeadlines(clock, expire);
+  socket.on('error', (error) => deps.log.debug('intake.socket-error', { error: describeError(error) }));
+  socket.once('close', () => {
+    deadlines.stop();
+    wire.destroy();
+  });
+
+  function newWire(isSecure: boolean): Wire {
+    const next: Wire = createWire({
+      onCommand(line) {
+        noteFirstCommand(isSecure);
+        return conversation.onCommand(line);
+      },
+      onReply: conversation.onReply,
+      onPhase: (phase) => {
+        if (wire === next) followPhase(phase);
+      },
+      onBytes: (bytes) => deadlines.received(bytes),
+      onStartTls: (plain) => void secure(plain as Socket, 'swallow'),
+      onLateHello,
+      onLineTooLong: () => refuse('intake.line-too-long'),
+    });
+    deps.engine.connect(next.stream, facts.address, isSecure, conversation);
+    return next;
+  }
+
+  let hasSpokenPlain = false;
+  function noteFirstCommand(isSecure: boolean): void {
+    if (isSecure || hasSpokenPlain) return;
+    hasSpokenPlain = true;
+    if (facts.mode === 'auto') learned.forget(facts.address, facts.port);
+  }
+
+  function followPhase(phase: WirePhase): void {
+    if (phase === 'reply' || phase === 'greeting') deadlines.enter('reply');
+    else if (phase === 'data') deadlines.enter('data');
+    else if (phase !== 'closed') {
+      deadlines.enter('command');
+      if (isFinishing) queueMicrotask(() => refuse('intake.stopping'));
+    }
+  }
+
+  /** Ends the session with a reply; whoever does not hang up soon is cut. */
+  function refuse(code: ReplyCode): void {
+    conversation.report(code, replyLine(code).trimEnd());
+    conversation.end();
+    wire.close(replyLine(code));
+    const timer = clock.schedule(LIMITS.closeLingerMs, () => top.destroy());
+    socket.once('close', () => timer.cancel());
+  }
+
+  function expire(code: ReplyCode | SilentCode): void {
+    if (isOpened && code in REPLIES) {
+      refuse(code as ReplyCode);
+      return;
+    }
+    conversation.report(code, '');
+    cut();
+  }
+
+  function cut(): void {
+    conversation.end();
+    wire.destroy();
+    top.destroy();
+  }
+
+  /** The device took the banner for a piece of the handshake, so this connection can't be saved. */
+  function onLateHello(): void {
+    conversation.report('intake.tls-late', '');
+    if (facts.mode === 'auto') learned.learn(facts.address, facts.port, facts.listener);
+    cut();
+  }
+
+  async function secure(plain: Socket, greeting: 'pass' | 'swallow'): Promise<void> {
+    isOpened = false;
+    if (greeting === 'swallow') wire = newWire(true);
+    deadlines.enter('handshake');
+    const handshake = startHandshake(plain, deps.secureContext);
+    top = handshake.socket;
+    try {
+      const tlsSocket = await handshake.done;
+      conversation.secured(tlsFactsOf(tlsSocket));
+      openWire(tlsSocket, greeting);
+    } catch (error) {
+      conversation.report('intake.tls-failed', '', { error: describeError(error) });
+      cut();
+    }
+  }
+
+  function openWire(device: DeviceSocket, greeting: 'pass' | 'swallow'): void {
+    isOpened = true;
+    deadlines.enter('command');
+    wire.open(device, greeting);
+    if (isFinishing) refuse('intake.stopping');
+  }
+
+  function bannerWaitMs(): number {
+    if (facts.profileMode === 'plain' || facts.profileMode === 'starttls') return 0;
+    const isKnown = facts.profileMode === 'implicit' || learned.isImplicit(facts.address, facts.port);
+    return isKnown ? LIMITS.bannerWaitMaxMs : LIMITS.bannerWaitMs;
+  }
+
+  /** smtp-server's own pause before its greeting runs beside this wait, not behind it. */
+  async function openAuto(): Promise<void> {
+    const first = await awaitFirstBytes(socket, clock, bannerWaitMs());
+    if (first === 'gone') {
+      cut();
+      return;
+    }
+    if (first !== 'tls') {
+      openWire(socket, 'pass');
+      return;
+    }
+    learned.learn(facts.address, facts.port, facts.listener);
+    const plainWire = wire;
+    wire = newWire(true);
+    plainWire.destroy();
+    await secure(socket, 'pass');
+  }
+
+  return {
+    async begin() {
+      if (facts.mode === 'auto') await openAuto();
+      else if (facts.mode === 'implicit') await secure(socket, 'pass');
+      else openWire(socket, 'pass');
+    },
+    finish() {
+      isFinishing = true;
+      const phase = wire.phase();
+      if (!isOpened) cut();
+      else if (phase === 'command' || phase === 'sign-in' || phase === 'greeting') refuse('intake.stopping');
+    },
+    cut,
+  };
+}
