@@ -1,0 +1,118 @@
+/**
+ * Carries out a plan: each envelope one attempt, each attempt one settlement.
+ *
+ * Every recipient of a claim ends in exactly one place: it is settled once, or it is given back at the end. A crash
+ * before the settlement leaves it queued on disk.
+ */
+import type { Clock } from '../core/clock.ts';
+import { describeError, type Log } from '../core/log.ts';
+import type { DeliveryReport } from '../core/outcome.ts';
+import type { Claim, RecipientSettlement, Settlement, Spool } from '../spool/types.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import type { Holds } from './holds.ts';
+import type { Keeper } from './keeper.ts';
+import type { Envelope, Plan } from './plan.ts';
+import { settlementsOf, unexpectedReport } from './settlement.ts';
+
+export interface DeliveryDeps {
+  spool: Spool;
+  clock: Clock;
+  log: Log;
+  keeper: Keeper;
+  holds: Holds;
+  watch: ClockWatch;
+  maxAgeMs: number;
+  random(): number;
+  /** Aborted at a stop. */
+  signal: AbortSignal;
+}
+
+/** Runs the plan to its end; never rejects for what a route or the spool did. */
+export async function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
+  const { claim } = plan;
+  const settled = await Promise.all([
+    settle({ messageId: claim.head.id, attempt: null, recipients: plan.unattempted }, deps),
+    ...plan.envelopes.map((envelope) => attempt(envelope, claim, deps)),
+  ]);
+  const done = settled.reduce((sum, count) => sum + count, 0);
+  if (done === claim.recipients.length) return;
+  await deps.keeper.keep({ write: 'unclaim', message: claim.head.id }, () =>
+    deps.spool.unclaim(claim.head.id),
+  );
+}
+
+/** One envelope on its lane; resolves with the number of recipients settled. */
+async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Promise<number> {
+  const { lane, ticket, recipients } = envelope;
+  const startedAt = deps.clock.now();
+  const { report, isUsual } = await deliver(envelope, claim, deps);
+  // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
+  lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
+  const endedAt = deps.clock.now();
+  const { upstream } = report;
+  const settlement: Settlement = {
+    messageId: claim.head.id,
+    attempt: { routeId: lane.route.id, startedAt, endedAt, upstream },
+    recipients: settlementsOf(recipients, report, {
+      routeId: lane.route.id,
+      now: endedAt,
+      ageMs: deps.watch.ageMs(claim.head.receivedAt),
+      maxAgeMs: deps.maxAgeMs,
+      random: deps.random,
+      answersOwed: report.fault === null && !deps.signal.aborted,
+    }),
+  };
+  await learnSender(lane.route.id, claim, report, deps);
+  return settle(settlement, deps);
+}
+
+async function deliver(
+  { lane, recipients }: Envelope,
+  { head }: Claim,
+  deps: DeliveryDeps,
+): Promise<{ report: DeliveryReport; isUsual: boolean }> {
+  const addresses = [...new Set(recipients.map((recipient) => recipient.address))];
+  const message = { head, recipients: addresses, openBody: () => deps.spool.openBody(head.id) };
+  try {
+    return { report: await lane.route.deliver(message, deps.signal), isUsual: true };
+  } catch (error) {
+    const detail = describeError(error);
+    deps.log.error('dispatch.unexpected', { message: head.id, route: lane.route.id, error: detail });
+    return { report: unexpectedReport(addresses, lane.route.id, detail), isUsual: false };
+  }
+}
+
+/** Before the settlement is written, so that no further message of a refused sender starts in between. */
+async function learnSender(
+  routeId: string,
+  { head }: Claim,
+  report: DeliveryReport,
+  deps: DeliveryDeps,
+): Promise<void> {
+  const outcomes = report.results.map((result) => result.outcome);
+  if (outcomes.some((outcome) => outcome.kind === 'delivered')) deps.holds.clear(routeId, head);
+  const refusal = outcomes.find((outcome) => outcome.kind === 'hold');
+  if (!refusal) return;
+  const held = { why: refusal.why, reply: refusal.reply?.text ?? null };
+  await deps.keeper.keep({ write: 'hold', message: head.id }, () => deps.holds.hold(routeId, head, held));
+}
+
+/** Writes a settlement that has anybody in it; resolves with the number of recipients no longer to be given back. */
+async function settle(settlement: Settlement, deps: DeliveryDeps): Promise<number> {
+  if (settlement.recipients.length === 0) return 0;
+  const { messageId: message } = settlement;
+  await deps.keeper.keep({ write: 'settle', message }, () => deps.spool.settle(settlement));
+  for (const recipient of settlement.recipients) logRecipient(settlement, recipient, deps.log);
+  return settlement.recipients.length;
+}
+
+function logRecipient(settlement: Settlement, recipient: RecipientSettlement, log: Log): void {
+  const fields = {
+    message: settlement.messageId,
+    recipient: recipient.recipientId,
+    route: settlement.attempt?.routeId ?? null,
+    host: settlement.attempt?.upstream?.host ?? null,
+  };
+  if (recipient.state === 'delivered') log.info('message.delivered', { ...fields, reply: recipient.reply });
+  else log.warn(`message.${recipient.state}`, { ...fields, code: recipient.code, cause: recipient.cause });
+}

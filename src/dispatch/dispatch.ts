@@ -1,0 +1,175 @@
+/**
+ * Dispatch: claims what is due, hands it to a route, writes the outcome.
+ *
+ * How it works, in short:
+ * - A pass claims one message at a time and starts it, as long as something can start; passes never overlap. They
+ *   are woken by the spool (new or due messages), by the end of a delivery, and by the time the last pass named.
+ * - A lane per route knows whether a message may start on it: breaker, budgets, connections. A recipient goes to
+ *   the first open lane of its rule; a busy lane is waited for, a paused one is passed over.
+ * - Domains whose lane can't take anything now are left out of the claims (waiting.ts), so nothing is claimed
+ *   twice in vain and nothing starves behind it.
+ * - Claims live in memory only. What is not settled is given back, and a crash gives everything back by itself.
+ * - A route fault spends no try, and neither does waiting for a budget; see breaker.ts, budget.ts.
+ */
+import type { NewEvent } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
+import { chooseRoute } from '../routes/choose.ts';
+import type { Claim, ClaimFilter } from '../spool/types.ts';
+import { createClockGate } from './clock-gate.ts';
+import { createClockWatch } from './clock-watch.ts';
+import { carryOut } from './delivery.ts';
+import { explain } from './explanations.ts';
+import { createHolds } from './holds.ts';
+import { createHousekeeping } from './housekeeping.ts';
+import { createKeeper } from './keeper.ts';
+import type { Lane } from './lane.ts';
+import { createLanes, FACTS_ROOM } from './lanes.ts';
+import { createLoop } from './loop.ts';
+import { type Decision, type Plan, planClaim } from './plan.ts';
+import type { Dispatch, DispatchDeps, RouteStatus } from './types.ts';
+import { endsWithin } from './wait.ts';
+import { createWaitingDomains } from './waiting.ts';
+
+const HOUR_MS = 3_600_000;
+/** Guard against a spool that says something is due and then gives nothing. */
+const DUE_NOW_WAIT_MS = 1000;
+const EVERYTHING: ClaimFilter = { kind: 'all' };
+
+/** Makes the dispatcher; nothing is claimed before `start`. */
+export function createDispatch(deps: DispatchDeps): Dispatch {
+  const { clock, log, spool, routing } = deps;
+  const maxAgeMs = deps.maxAgeHours * HOUR_MS;
+  const keeper = createKeeper({ clock, log });
+  const loop = createLoop({ clock, log, pass });
+  const lanes = createLanes(deps, keeper, loop.wake);
+  const watch = createClockWatch(clock);
+  const gate = createClockGate(clock, announceClock);
+  const holds = createHolds(spool);
+  const waiting = createWaitingDomains();
+  const abort = new AbortController();
+  /** Claims being carried out, and the promise that ends with each. */
+  const underWay = new Map<Claim, Promise<void>>();
+  const underWayMax = Math.min(lanes.connections, LIMITS.deliveriesMax);
+  let isStopping = false;
+  let unsubscribe = () => {};
+
+  const upkeep = { spool, keeper, watch, maxAgeMs, whyWaiting, isStopping: () => isStopping };
+  const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, upkeep });
+  const { signal } = abort;
+  const delivery = { spool, clock, log, keeper, holds, watch, maxAgeMs, random: deps.random, signal };
+
+  function announceClock(event: NewEvent): void {
+    log.warn(event.type, event.data);
+    keeper.enqueue({ write: event.type }, () => spool.record(event));
+  }
+
+  async function pass(): Promise<number> {
+    if (watch.jumpMs() < 0) housekeeping.clockWentBack();
+    if (!gate.isOpen()) return LIMITS.clockPollMs;
+    await housekeeping.run();
+    const filter = await startWhatCan();
+    return waitUntilNext(filter);
+  }
+
+  /** Starts one message after the other; resolves with the filter under which nothing more was found. */
+  async function startWhatCan(): Promise<ClaimFilter | null> {
+    while (!isStopping && underWay.size < underWayMax) {
+      waiting.prune((address) => decide(address).kind === 'wait');
+      const filter = waiting.narrow(EVERYTHING);
+      const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, 1);
+      if (claims.length === 0) return filter;
+      for (const claim of claims) await startClaim(claim);
+    }
+    return null;
+  }
+
+  async function startClaim(claim: Claim): Promise<void> {
+    try {
+      // After the claim: whatever was released before it is then known.
+      await holds.refresh();
+    } catch (error) {
+      await spool.unclaim(claim.head.id);
+      throw error;
+    }
+    if (isStopping) return spool.unclaim(claim.head.id);
+    const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
+    const plan = planClaim(claim, { decide, findHeld });
+    for (const recipient of plan.waiting) waiting.add(recipient.address);
+    carry(plan);
+  }
+
+  function carry(plan: Plan): void {
+    const end = carryOut(plan, delivery).finally(() => {
+      underWay.delete(plan.claim);
+      loop.wake();
+    });
+    underWay.set(plan.claim, end);
+  }
+
+  function decide(address: string): Decision {
+    const isUsable = (id: string) => lanes.byId.get(id)?.isOpen() ?? false;
+    const choice = chooseRoute(routing, address, isUsable, lanes.routes);
+    if (choice.kind === 'impossible') return choice;
+    if (choice.kind === 'wait') return { kind: 'wait' };
+    const lane = lanes.get(choice.routeId);
+    return lane.isReady() ? { kind: 'start', lane } : { kind: 'wait' };
+  }
+
+  /** Null for what is not waiting: it is about to be tried, or waits only for a connection or the next minute. */
+  function whyWaiting(address: string): string | null {
+    const isUsable = (id: string) => lanes.byId.get(id)?.isOpen() ?? false;
+    if (chooseRoute(routing, address, isUsable, lanes.routes).kind !== 'wait') return null;
+    const blocked = [...lanes.byId.values()].filter((lane) => !lane.isOpen() && lane.route.canCarry(address));
+    return blocked.map((lane) => lane.status().pause?.cause).find(Boolean) ?? null;
+  }
+
+  async function waitUntilNext(filter: ClaimFilter | null): Promise<number> {
+    const changeAt = lanes.nextChangeAt();
+    const waits = [LIMITS.dispatchSleepMaxMs];
+    if (changeAt !== null) waits.push(changeAt - clock.monotonicMs());
+    const dueAt = filter === null ? null : await spool.nextDueAt(filter);
+    if (dueAt !== null) waits.push(dueAt > clock.now() ? dueAt - clock.now() : DUE_NOW_WAIT_MS);
+    return Math.min(...waits);
+  }
+
+  function statusOf(status: RouteStatus): RouteStatus {
+    const since = gate.closedSince();
+    if (since === null || status.pause !== null) return status;
+    const until = clock.now() + LIMITS.clockPollMs;
+    const pause = { ...explain('clock.unset'), reply: null, since, until, needsPerson: false };
+    return { ...status, state: 'paused', pause };
+  }
+
+  async function finishUnderWay(): Promise<void> {
+    const ended = async () => {
+      await loop.stop();
+      await Promise.all(underWay.values());
+    };
+    if (await endsWithin(clock, LIMITS.deliveryStopGraceMs, ended())) return;
+    abort.abort();
+    keeper.stop();
+    if (await endsWithin(clock, LIMITS.deliveryStopHardMs - LIMITS.deliveryStopGraceMs, ended())) return;
+    // The spool forgets its claims when it stops; what is left is queued on disk and sent at the next start.
+    const messages = [...underWay.keys()].map((claim) => claim.head.id);
+    log.warn('dispatch.left-unfinished', { messages });
+  }
+
+  return {
+    async start() {
+      lanes.restore(await spool.getFacts(FACTS_ROOM));
+      unsubscribe = spool.onChange(loop.wake);
+      loop.wake();
+    },
+    async stop() {
+      isStopping = true;
+      unsubscribe();
+      await finishUnderWay();
+      keeper.stop();
+      await endsWithin(clock, LIMITS.stopMaxMs - LIMITS.deliveryStopHardMs, keeper.idle());
+    },
+    routes: () => [...lanes.byId.values()].map((lane) => statusOf(lane.status())),
+    pauseRoute: (id, by) => lanes.get(id).breaker.pauseBy(by),
+    resumeRoute: (id, by) => lanes.get(id).breaker.resumeBy(by),
+    wake: loop.wake,
+  };
+}

@@ -1,0 +1,128 @@
+/** One route with all that decides whether a message may start on it now: breaker, budget, connections. */
+import type { Clock } from '../core/clock.ts';
+import type { NewEvent } from '../core/events.ts';
+import type { DeliveryReport } from '../core/outcome.ts';
+import type { Route } from '../routes/types.ts';
+import { type Breaker, type BreakerTicket, createBreaker, type RouteVerdict } from './breaker.ts';
+import { type Budget, createBudget, type Spend } from './budget.ts';
+import { explain } from './explanations.ts';
+import type { RouteStatus } from './types.ts';
+
+/** How long a route works with one connection after the other side counted too many (432 4.3.2). */
+const NARROW_MS = 10 * 60_000;
+/** Microsoft's code for too many connections at once (facts of the submission host: smtp-submission-improvements). */
+const TOO_MANY_CONNECTIONS = 432;
+
+export interface LaneTicket {
+  breaker: BreakerTicket;
+  spend: Spend;
+}
+
+export interface Lane {
+  readonly route: Route;
+  readonly breaker: Breaker;
+  readonly budget: Budget;
+  /** Not paused, and the day's recipients are not used up: recipients wait for this route rather than for the next. */
+  isOpen(): boolean;
+  /** Open, with a free connection and room in the minute: a message may start at once. */
+  isReady(): boolean;
+  /** Most recipients of the next envelope. */
+  envelopeMax(): number;
+  begin(recipients: number): LaneTicket;
+  /** Gives the connection back; `report` is null when the attempt told nothing about the route. */
+  end(ticket: LaneTicket, report: DeliveryReport | null): void;
+  /** Monotonic time at which time alone may make the lane ready again, or null. */
+  nextChangeAt(): number | null;
+  status(): RouteStatus;
+}
+
+export interface LaneDeps {
+  route: Route;
+  clock: Clock;
+  random(): number;
+  announce(event: NewEvent): void;
+}
+
+/** Makes the lane of one route. */
+export function createLane(deps: LaneDeps): Lane {
+  const { route, clock } = deps;
+  const breaker = createBreaker({ ...deps, routeId: route.id });
+  const budget = createBudget(route.limits, clock);
+  let connectionsInUse = 0;
+  let narrowUntil = Number.NEGATIVE_INFINITY;
+  let lastSuccessAt: number | null = null;
+  let dayUsedSince: number | null = null;
+
+  const connectionsMax = () => (clock.monotonicMs() < narrowUntil ? 1 : route.limits.connections);
+  // A probe goes alone: what is still under way from before the pause could hide what the probe finds.
+  const admits = () => breaker.admits() && (breaker.state() === 'open' || connectionsInUse === 0);
+  const isOpen = () => admits() && budget.recipientsLeft() > 0;
+
+  function noteDayUsed(): void {
+    dayUsedSince = budget.recipientsLeft() > 0 ? null : (dayUsedSince ?? clock.now());
+  }
+
+  function dayBudgetPause(): RouteStatus['pause'] {
+    noteDayUsed();
+    if (dayUsedSince === null) return null;
+    const freeAt = budget.nextFreeAt();
+    const waitMs = freeAt === null ? 0 : Math.max(0, freeAt - clock.monotonicMs());
+    const why = explain('route.day-budget-used', { route: route.id });
+    return { ...why, reply: null, since: dayUsedSince, until: clock.now() + waitMs, needsPerson: false };
+  }
+
+  return {
+    route,
+    breaker,
+    budget,
+    isOpen,
+    isReady: () => isOpen() && connectionsInUse < connectionsMax() && budget.messagesLeft() > 0,
+    envelopeMax: () => Math.min(route.limits.recipientsPerMessage, budget.recipientsLeft()),
+    begin(recipients) {
+      connectionsInUse++;
+      const ticket = { breaker: breaker.begin(), spend: budget.take(recipients) };
+      noteDayUsed();
+      return ticket;
+    },
+    end(ticket, report) {
+      connectionsInUse--;
+      budget.settle(ticket.spend, report ? countAccepted(report) : 0);
+      breaker.end(ticket.breaker, verdictOf(report));
+      if (report && wasTooManyConnections(report)) narrowUntil = clock.monotonicMs() + NARROW_MS;
+      if (report && report.fault === null) lastSuccessAt = clock.now();
+    },
+    nextChangeAt() {
+      const now = clock.monotonicMs();
+      const times = [breaker.probeAt(), budget.nextFreeAt(), narrowUntil];
+      const future = times.filter((time): time is number => time !== null && time > now);
+      return future.length === 0 ? null : Math.min(...future);
+    },
+    status: () => ({
+      id: route.id,
+      kind: route.kind,
+      state: breaker.state() === 'open' && budget.recipientsLeft() === 0 ? 'paused' : breaker.state(),
+      pause: breaker.pause() ?? dayBudgetPause(),
+      lastSuccessAt,
+      connectionsInUse,
+      budget: { messagesThisMinute: budget.messagesLeft(), recipientsToday: budget.recipientsLeft() },
+    }),
+  };
+}
+
+/** Recipients the other side has taken, or may have. */
+function countAccepted(report: DeliveryReport): number {
+  return report.results.filter(
+    ({ outcome }) => outcome.kind === 'delivered' || (outcome.kind === 'retry' && outcome.uncertain),
+  ).length;
+}
+
+function verdictOf(report: DeliveryReport | null): RouteVerdict {
+  if (!report) return { kind: 'unknown' };
+  return report.fault ? { kind: 'fault', fault: report.fault } : { kind: 'good' };
+}
+
+function wasTooManyConnections(report: DeliveryReport): boolean {
+  return report.results.some(
+    ({ outcome }) => outcome.kind === 'retry' && outcome.reply?.code === TOO_MANY_CONNECTIONS,
+  );
+}

@@ -1,0 +1,88 @@
+/** All lanes together: made, found, restored after a restart, their changes recorded. */
+import * as z from 'zod';
+import { OperatorError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
+import type { Route } from '../routes/types.ts';
+import type { SavedPause } from './breaker.ts';
+import { explain } from './explanations.ts';
+import type { Keeper } from './keeper.ts';
+import { createLane, type Lane } from './lane.ts';
+import type { DispatchDeps } from './types.ts';
+
+/** Room of dispatch in the spool's table of facts. */
+export const FACTS_ROOM = 'dispatch';
+
+export interface Lanes {
+  readonly byId: ReadonlyMap<string, Lane>;
+  /** The routes themselves, for the choice between them. */
+  readonly routes: Map<string, Route>;
+  /** Throws OperatorError for an id that is no route. */
+  get(id: string): Lane;
+  /** Deliveries that all lanes together may have under way. */
+  connections: number;
+  /** Takes over the pauses that an earlier run saved. */
+  restore(facts: ReadonlyMap<string, unknown>): void;
+  /** Monotonic time of the next change that time alone brings, or null. */
+  nextChangeAt(): number | null;
+}
+
+const savedPause: z.ZodType<SavedPause> = z.object({
+  fault: z
+    .object({
+      why: z.object({ code: z.string(), cause: z.string(), advice: z.string() }),
+      reply: z.string().nullable(),
+      needsPerson: z.boolean(),
+      since: z.number(),
+    })
+    .nullable(),
+  operator: z.object({ by: z.string(), since: z.number() }).nullable(),
+});
+
+/** Makes a lane for each route; a change of a lane is logged, recorded as an event, and saved. */
+export function createLanes(deps: DispatchDeps, keeper: Keeper, onChange: () => void): Lanes {
+  const byId = new Map<string, Lane>();
+  const { spool, log, clock, random } = deps;
+
+  function announce(id: string, event: NewEvent): void {
+    log[event.type === 'route.paused' ? 'warn' : 'info'](event.type, event.data);
+    keeper.enqueue({ write: event.type, route: id }, () => spool.record(event));
+    const saved = byId.get(id)?.breaker.saved();
+    keeper.enqueue({ write: 'pause', route: id }, () => savePause(id, saved));
+    onChange();
+  }
+
+  async function savePause(id: string, saved: SavedPause | undefined): Promise<void> {
+    if (saved?.fault || saved?.operator) await spool.putFact(FACTS_ROOM, pauseKey(id), saved);
+    else await spool.deleteFact(FACTS_ROOM, pauseKey(id));
+  }
+
+  for (const route of deps.routes) {
+    const lane = createLane({ route, clock, random, announce: (event) => announce(route.id, event) });
+    byId.set(route.id, lane);
+  }
+
+  return {
+    byId,
+    routes: new Map(deps.routes.map((route) => [route.id, route])),
+    get(id) {
+      const lane = byId.get(id);
+      if (!lane) throw new OperatorError(explain('route.unknown', { route: id }));
+      return lane;
+    },
+    connections: deps.routes.reduce((sum, route) => sum + route.limits.connections, 0),
+    restore(facts) {
+      for (const [id, lane] of byId) {
+        const saved = savedPause.safeParse(facts.get(pauseKey(id)));
+        if (saved.success) lane.breaker.restore(saved.data);
+      }
+    },
+    nextChangeAt() {
+      const times = [...byId.values()].map((lane) => lane.nextChangeAt()).filter((time) => time !== null);
+      return times.length === 0 ? null : Math.min(...times);
+    },
+  };
+}
+
+function pauseKey(id: string): string {
+  return `pause/${id}`;
+}

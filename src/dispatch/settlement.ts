@@ -1,0 +1,104 @@
+/** What an attempt means for each recipient's record: pure. */
+import { assertNever } from '../core/assert.ts';
+import type { DeliveryReport, RecipientOutcome } from '../core/outcome.ts';
+import type { Claim, RecipientSettlement } from '../spool/types.ts';
+import { explain } from './explanations.ts';
+import { retryDelayMs, waitWithinAge } from './schedule.ts';
+
+export type ClaimedRecipient = Claim['recipients'][number];
+
+export interface SettleContext {
+  routeId: string;
+  /** Wall clock. */
+  now: number;
+  ageMs: number;
+  maxAgeMs: number;
+  random(): number;
+  /** False after a fault or a stop: recipients without an answer are then untouched. */
+  answersOwed: boolean;
+}
+
+/** One settlement per recipient that got an answer; a missing one counts as `retry` where answers are owed. */
+export function settlementsOf(
+  recipients: readonly ClaimedRecipient[],
+  report: DeliveryReport,
+  context: SettleContext,
+): RecipientSettlement[] {
+  const outcomes = new Map(report.results.map(({ address, outcome }) => [address, outcome]));
+  return recipients.flatMap((recipient) => {
+    const outcome =
+      outcomes.get(recipient.address) ?? (context.answersOwed ? noAnswer(context.routeId) : null);
+    return outcome ? [settle(recipient, outcome, context)] : [];
+  });
+}
+
+/** The report of an attempt that ended in an exception: everybody is tried again. */
+export function unexpectedReport(
+  addresses: readonly string[],
+  routeId: string,
+  detail: string,
+): DeliveryReport {
+  const why = explain('dispatch.unexpected', { route: routeId, detail });
+  const outcome: RecipientOutcome = { kind: 'retry', reply: null, why, uncertain: false, retryAfterMs: null };
+  return { upstream: null, results: addresses.map((address) => ({ address, outcome })), fault: null };
+}
+
+/** A recipient whose message has grown too old; `trouble` is what stood in the way last. */
+export function tooOld(
+  recipientId: number,
+  maxAgeMs: number,
+  trouble: { cause: string; reply: string | null },
+): RecipientSettlement {
+  const { code, cause } = explain('message.too-old', { hours: maxAgeMs / 3_600_000, detail: trouble.cause });
+  return { recipientId, state: 'failed', code, cause, reply: trouble.reply };
+}
+
+function settle(
+  recipient: ClaimedRecipient,
+  outcome: RecipientOutcome,
+  context: SettleContext,
+): RecipientSettlement {
+  const recipientId = recipient.id;
+  switch (outcome.kind) {
+    case 'delivered':
+      return { recipientId, state: 'delivered', reply: outcome.reply.text };
+    case 'rejected':
+      return { recipientId, state: 'failed', ...troubleOf(outcome) };
+    case 'hold':
+      return { recipientId, state: 'held', ...troubleOf(outcome) };
+    case 'retry':
+      return settleRetry(recipient, outcome, context);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+function settleRetry(
+  recipient: ClaimedRecipient,
+  outcome: Extract<RecipientOutcome, { kind: 'retry' }>,
+  context: SettleContext,
+): RecipientSettlement {
+  const trouble = troubleOf(outcome);
+  const delayMs = retryDelayMs(recipient.tries + 1, outcome.retryAfterMs, context.random());
+  const waitMs = waitWithinAge(delayMs, context.ageMs, context.maxAgeMs);
+  if (waitMs === null) return tooOld(recipient.id, context.maxAgeMs, trouble);
+  const nextAttemptAt = context.now + waitMs;
+  const { uncertain } = outcome;
+  return {
+    recipientId: recipient.id,
+    state: 'deferred',
+    nextAttemptAt,
+    spendTry: true,
+    uncertain,
+    ...trouble,
+  };
+}
+
+function troubleOf({ why, reply }: Exclude<RecipientOutcome, { kind: 'delivered' }>) {
+  return { code: why.code, cause: why.cause, reply: reply?.text ?? null };
+}
+
+function noAnswer(routeId: string): RecipientOutcome {
+  const why = explain('dispatch.no-answer', { route: routeId });
+  return { kind: 'retry', reply: null, why, uncertain: false, retryAfterMs: null };
+}
