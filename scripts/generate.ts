@@ -2,12 +2,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { catalogueModule, findProfiles } from './generate-catalogue.ts';
 import { renderSettings } from './reference-settings.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 
 /** Generated file → its content. A new reference page is one line here. */
 const GENERATED: Record<string, () => string | Promise<string>> = {
+  'src/profiles/catalogue.generated.ts': () => catalogueModule(findProfiles()),
   'docs/reference/settings.md': renderSettings,
 };
 

@@ -1,6 +1,7 @@
 /** The agent: the only place that builds rooms, starts them in order, and stops them in reverse. */
 import { mkdirSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { openBoxKey } from './config/box-key.ts';
 import type { Config } from './config/schema.ts';
@@ -15,6 +16,7 @@ import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
 import { createNameResolver } from './name-resolver.ts';
 import { unpackNativeAddon } from './native.ts';
+import type { Catalogue } from './profiles/types.ts';
 import { createRoute } from './routes/index.ts';
 import type { FactStore, Route } from './routes/types.ts';
 import { sendTestScan } from './send-test.ts';
@@ -25,6 +27,7 @@ import { createWeb, type Web } from './web/web.ts';
 
 export interface AgentDeps {
   config: Config;
+  profiles: Catalogue;
   clock: Clock;
   log: Log;
   /** Starts the spool's worker thread; the bundle starts itself, the source tree a file. */
@@ -102,13 +105,7 @@ export function createAgent(deps: AgentDeps): Agent {
     // The socket comes first: it is what keeps two agents off one spool.
     await started('control', control).start();
 
-    const authority = await openAuthority({
-      directory: config.dataDir,
-      hostname: config.intake.hostname,
-      addresses: boxAddresses(),
-      clock,
-      log: log.child({ room: 'intake' }),
-    });
+    const authority = await openBoxAuthority(deps);
     const certificate = await authority.certificate();
     const intake = createIntake({
       clock,
@@ -116,6 +113,7 @@ export function createAgent(deps: AgentDeps): Agent {
       spool,
       settings: config.intake,
       devices: config.devices,
+      profiles: deps.profiles,
       certificate,
     });
     rooms = { spool, dispatch, intake };
@@ -129,7 +127,7 @@ export function createAgent(deps: AgentDeps): Agent {
     const webPort = web === null ? null : await web.start();
     started(
       'renewal',
-      renewDaily(deps, authority, (fresh) => {
+      renewDaily(deps, (fresh) => {
         intake.replaceCertificate(fresh);
         web?.replaceCertificate(fresh);
       }),
@@ -249,16 +247,26 @@ function createBoxPage(
   });
 }
 
-/** Looks once a day whether the certificate nears its end or the box got another address. */
+function openBoxAuthority({ config, clock, log }: AgentDeps): Promise<Authority> {
+  return openAuthority({
+    directory: path.join(config.dataDir, 'ca'),
+    hostname: config.intake.hostname,
+    addresses: boxAddresses(),
+    clock,
+    log: log.child({ room: 'intake' }),
+  });
+}
+
+/** Looks once a day whether the certificate nears its end or the box has got another address. */
 function renewDaily(
   deps: AgentDeps,
-  authority: Authority,
   replace: (certificate: { key: string; cert: string }) => void,
 ): Stoppable {
   let timer: Timer;
   const look = async (): Promise<void> => {
     try {
-      if (await authority.renewIfDue(boxAddresses())) replace(await authority.certificate());
+      // Opening it again makes a new certificate where the old one lacks an address or nears its end.
+      replace(await (await openBoxAuthority(deps)).certificate());
     } catch (error) {
       deps.log.error('agent.certificate-not-renewed', { error: describeError(error) });
     }

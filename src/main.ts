@@ -12,14 +12,15 @@ import type { ExitCode } from './core/errors.ts';
 import { describeError } from './core/log.ts';
 import { runDemo } from './demo.ts';
 import { createLog } from './log.ts';
-import { catalogue } from './profiles/catalogue.ts';
+import { builtInCatalogue } from './profiles/catalogue.ts';
 import { isSpoolWorkerData, runSpoolWorker } from './spool/worker.ts';
 import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
 /** This very file: the worker starts it again and takes the other branch below. */
 const startWorker = (data: unknown): Worker => new Worker(import.meta.filename, { workerData: data });
 
-const profileIds = [...catalogue.keys()].sort();
+const profiles = builtInCatalogue();
+const profileIds = [...profiles.keys()].sort();
 
 const deps: CliDeps = {
   output: terminalOutput,
@@ -27,7 +28,7 @@ const deps: CliDeps = {
   version: { version: VERSION, built: BUILT, node: process.version },
   profileIds,
   runAgent,
-  runDemo: (request) => runDemo({ ...request, startWorker, output: terminalOutput, untilStopped }),
+  runDemo: (request) => runDemo({ ...request, profiles, startWorker, output: terminalOutput, untilStopped }),
 };
 
 async function runAgent(request: RunRequest): Promise<ExitCode> {
@@ -39,7 +40,7 @@ async function runAgent(request: RunRequest): Promise<ExitCode> {
   });
   const log = createLog(request.logLevel);
   for (const warning of warnings) log.warn('config.warning', { message: formatProblem(warning) });
-  const agent = createAgent({ config, clock: createSystemClock(CLOCK_FLOOR_MS), log, startWorker });
+  const agent = createAgent({ config, profiles, clock: createSystemClock(CLOCK_FLOOR_MS), log, startWorker });
   await agent.start();
   try {
     await Promise.race([untilStopped(), agent.fatal]);

@@ -1,0 +1,245 @@
+/** `scanferry run --demo`: a temporary site with a simulated tenant and simulated devices, told in a few readable lines. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import { type Agent, type AgentStarted, createAgent } from './agent.ts';
+import type { DemoRequest } from './cli/context.ts';
+import { formatBytes, formatTable, type Output } from './cli/output.ts';
+import { loadConfig } from './config/load.ts';
+import { createSystemClock } from './core/clock.ts';
+import { type ExitCode, OperatorError } from './core/errors.ts';
+import type { EventRecord } from './core/events.ts';
+import type { TlsFacts } from './core/message.ts';
+import { createLog } from './log.ts';
+import type { Catalogue } from './profiles/types.ts';
+import { DEMO_DEVICES, type DemoDevice } from './sandbox/demo-devices.ts';
+import { sendScan } from './sandbox/device.ts';
+import { createSandbox, type Sandbox, type SandboxAddresses } from './sandbox/sandbox.ts';
+import { createScanMessage } from './sandbox/scan.ts';
+import type { MessageDetail } from './spool/types.ts';
+
+export interface DemoDeps extends DemoRequest {
+  output: Output;
+  profiles: Catalogue;
+  startWorker(workerData: unknown): Worker;
+  untilStopped(): Promise<void>;
+}
+
+/** Long enough for a slow Raspberry Pi; a demo that hangs says so. */
+const ARRIVAL_MAX_MS = 60_000;
+
+/** Runs the demo; 0 when every simulated scan arrived. Leaves nothing behind. */
+export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-demo-'));
+  const clock = createSystemClock(0);
+  const sandbox = createSandbox({ clock, log: createLog('warn', 2) });
+  let agent: Agent | null = null;
+  try {
+    const addresses = await sandbox.start();
+    const file = writeConfig(directory, deps.port, sandbox, addresses);
+    const { config } = loadConfig({ file, env: {}, profileIds: [...deps.profiles.keys()] });
+    agent = createAgent({
+      config,
+      profiles: deps.profiles,
+      clock,
+      log: createLog('warn', 2),
+      startWorker: deps.startWorker,
+    });
+    const started = await agent.start();
+    introduce(deps.output, started, addresses);
+    const arrived = await sendScans(deps.output, agent, started);
+    if (deps.once || !arrived) return arrived ? 0 : 1;
+    invite(deps.output, directory, started);
+    const stopWatching = watchVisitors(deps.output, agent, await newestSeq(agent));
+    await Promise.race([deps.untilStopped(), agent.fatal]);
+    stopWatching();
+    return 0;
+  } finally {
+    await agent?.stop();
+    await sandbox.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function writeConfig(directory: string, port: number, sandbox: Sandbox, addresses: SandboxAddresses): string {
+  const [mailbox] = sandbox.tenant.mailboxes.keys();
+  const [app] = sandbox.tenant.apps;
+  const secret = app?.[1].secrets[0]?.value ?? '';
+  const { submission, mx, authority, dns } = addresses;
+  const devices = DEMO_DEVICES.map(
+    ({ id, address, profile }) => `  - { id: ${id}, address: ${address}, profile: ${profile} }`,
+  );
+  writeFileSync(path.join(directory, 'simulated-ca.pem'), addresses.caPem);
+  writeFileSync(path.join(directory, 'client-secret'), secret, { mode: 0o600 });
+  const file = path.join(directory, 'scanferry.yaml');
+  writeFileSync(
+    file,
+    `# The demo's own site. A real one looks the same, without dns, host, port, ca and authority.
+site: { id: demo, name: Demo site }
+dataDir: data
+dns: { servers: ['${dns.address}:${dns.port}'] }
+intake:
+  hostname: scanferry.local
+  listeners: [{ address: 127.0.0.1, port: ${port}, tls: auto, floor: legacy }]
+  trustedNetworks: [127.0.0.0/8]
+  unknownDevices: accept
+spool: { minFreeBytes: 67108864 }
+devices:
+${devices.join('\n')}
+routes:
+  - id: mailbox
+    kind: submission
+    host: ${submission.host}
+    port: ${submission.port}
+    ca: simulated-ca.pem
+    mailbox: ${mailbox}
+    auth: { kind: oauth, tenant: contoso.onmicrosoft.com, clientId: ${app?.[0]}, clientSecret: { file: client-secret }, authority: '${authority.url}' }
+  - { id: direct, kind: direct-send, domain: ${mx.domain}, port: ${mx.port}, ca: simulated-ca.pem }
+routing:
+  - { recipients: [${mx.domain}], use: [direct, mailbox] }
+  - { use: [mailbox] }
+web: { address: 127.0.0.1, port: 0 }
+`,
+  );
+  return file;
+}
+
+function introduce(output: Output, started: AgentStarted, addresses: SandboxAddresses): void {
+  const [listener] = started.listeners;
+  output.line('Scanferry demo. Everything here is simulated on this machine; no mail leaves it.');
+  output.line();
+  output.line(`  agent        ${listener?.address}:${listener?.port}, any TLS mode, TLS 1.0 and up`);
+  output.line(`  submission   ${addresses.submission.host} (simulated), OAuth, TLS 1.2 and up only`);
+  output.line(`  direct send  MX of ${addresses.mx.domain}: ${addresses.mx.exchange} (simulated)`);
+  output.line();
+}
+
+/** Sends one scan from each simulated device and prints a row for each as it went the whole way. */
+async function sendScans(output: Output, agent: Agent, started: AgentStarted): Promise<boolean> {
+  const rows: string[][] = [];
+  let allArrived = true;
+  for (const device of DEMO_DEVICES) {
+    const sentAt = performance.now();
+    const sent = await sendFrom(device, started);
+    const detail = sent.id === null ? null : await whenSettled(agent, sent.id);
+    const arrived = detail?.recipients.every(({ state }) => state === 'delivered') ?? false;
+    allArrived &&= arrived;
+    rows.push([
+      device.title,
+      formatLeg(sent.tls),
+      detail === null ? '' : formatBytes(detail.head.bodyBytes),
+      arrived ? routeOf(detail) : `not delivered: ${sent.replyText.trim()}`,
+      formatLeg(detail?.attempts.at(-1)?.tls ?? null),
+      `${Math.round(performance.now() - sentAt)} ms`,
+    ]);
+  }
+  output.line(formatTable(['DEVICE', 'SPOKE', 'SCAN', 'ROUTE', 'TO MICROSOFT 365', 'TIME'], rows));
+  output.line();
+  return allArrived;
+}
+
+async function sendFrom(device: DemoDevice, started: AgentStarted) {
+  const [listener] = started.listeners;
+  if (listener === undefined) throw new Error('the demo has no listener');
+  const result = await sendScan({
+    ...device,
+    connect: { host: listener.address, port: listener.port, localAddress: device.address },
+    message: createScanMessage({
+      from: device.from,
+      to: device.to,
+      subject: `Scan from ${device.title}`,
+    }),
+  });
+  return { ...result, id: / as ([0-9a-z]+)\s*$/.exec(result.replyText)?.[1] ?? null };
+}
+
+async function whenSettled(agent: Agent, id: string): Promise<MessageDetail> {
+  const { spool } = agent.rooms;
+  const deadline = performance.now() + ARRIVAL_MAX_MS;
+  for (;;) {
+    const changed = Promise.withResolvers<void>();
+    const unsubscribe = spool.onChange(() => changed.resolve());
+    try {
+      const detail = await spool.show(id);
+      const isOver = detail?.recipients.every(({ state }) => state === 'delivered' || state === 'failed');
+      if (detail && isOver) return detail;
+      if (performance.now() > deadline) {
+        throw new OperatorError({
+          code: 'demo.not-delivered',
+          cause: `The simulated scan ${id} was not delivered within ${ARRIVAL_MAX_MS / 1000} seconds.`,
+          advice: 'The warnings above say why.',
+        });
+      }
+      await changed.promise;
+    } finally {
+      unsubscribe();
+    }
+  }
+}
+
+function routeOf(detail: MessageDetail | null): string {
+  const attempt = detail?.attempts.at(-1);
+  return attempt === undefined ? '' : `${attempt.routeId} (${attempt.host})`;
+}
+
+function formatLeg(tls: TlsFacts | null): string {
+  return tls === null ? 'plain text' : `${tls.protocol} ${tls.cipher}`;
+}
+
+function invite(output: Output, directory: string, started: AgentStarted): void {
+  const [listener] = started.listeners;
+  const scanferry = `node dist/scanferry.cjs --data ${path.join(directory, 'data')}`;
+  output.line('Your turn; the agent goes on until Ctrl-C:');
+  output.line(
+    `  swaks --server ${listener?.address}:${listener?.port} --tls --from you@contoso.com --to anna@contoso.com`,
+  );
+  output.line('Where to look:');
+  output.line(`  ${scanferry} status`);
+  output.line(`  ${scanferry} queue list --state delivered`);
+  output.line(
+    `  https://127.0.0.1:${started.webPort}/                the page of the box, with its root certificate`,
+  );
+  output.line(`  ${path.join(directory, 'scanferry.yaml')}   the config of this demo`);
+  output.line();
+}
+
+/** One line for each thing that happens to a visitor's message. */
+function watchVisitors(output: Output, agent: Agent, afterSeq: number): () => void {
+  const { spool } = agent.rooms;
+  let cursor = afterSeq;
+  let reading: Promise<void> = Promise.resolve();
+  const read = async (): Promise<void> => {
+    for (const event of await spool.events(cursor, 100)) {
+      cursor = event.seq;
+      const line = describeEvent(event);
+      if (line !== null) output.line(line);
+    }
+  };
+  return spool.onChange(() => {
+    // One after the other, so that no event is told twice. A failed read is a stopping spool.
+    reading = reading.then(read, read);
+  });
+}
+
+/** The demo has made a handful of events by now; a visitor wants those that follow. */
+async function newestSeq(agent: Agent): Promise<number> {
+  return (await agent.rooms.spool.events(0, 1000)).at(-1)?.seq ?? 0;
+}
+
+function describeEvent(event: EventRecord): string | null {
+  switch (event.type) {
+    case 'message.accepted':
+      return `accepted   ${event.data.message} from ${event.data.address}, ${formatLeg(event.data.tls)}, ${formatBytes(event.data.bodyBytes)}`;
+    case 'message.delivered':
+      return `delivered  ${event.data.message} to ${event.data.recipient} by ${event.data.route}, ${formatLeg(event.data.tls)}: ${event.data.reply}`;
+    case 'message.deferred':
+    case 'message.failed':
+    case 'message.held':
+      return `${event.type.slice('message.'.length).padEnd(9)}  ${event.data.message} to ${event.data.recipient}: ${event.data.cause}`;
+    case 'session.refused':
+      return `refused    ${event.data.address}: ${event.data.reply}`;
+    default:
+      return null;
+  }
+}

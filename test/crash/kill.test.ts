@@ -1,0 +1,114 @@
+/** The promise under kill -9: whatever was acknowledged arrives, fifty times over, at random moments under load. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createSystemClock } from '../../src/core/clock.ts';
+import { sendScan } from '../../src/sandbox/device.ts';
+import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { freePort, type RunningProcess, startProcess } from '../support/processes.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
+import { createRandom, seedFromEnvironment } from '../support/random.ts';
+
+const ROUNDS = 50;
+const SENDERS = 6;
+/** After the start: from the first connections to deep in the load. */
+const KILL_AFTER_MS = { min: 20, max: 400 };
+const BUNDLE = path.resolve(import.meta.dirname, '../../dist/scanferry.cjs');
+
+let directory: string;
+let sandbox: Sandbox;
+let port: number;
+let agent: RunningProcess | null = null;
+
+beforeAll(async () => {
+  directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-kill-'));
+  sandbox = createSandbox({ clock: createSystemClock(0), log: createQuietLog() });
+  const { mx, dns, caPem } = await sandbox.start();
+  port = await freePort('127.0.0.1');
+  writeFileSync(path.join(directory, 'ca.pem'), caPem);
+  writeFileSync(
+    path.join(directory, 'scanferry.yaml'),
+    `site: { id: kill-test }
+dataDir: data
+dns: { servers: ['${dns.address}:${dns.port}'] }
+intake:
+  listeners: [{ address: 127.0.0.1, port: ${port}, tls: none }]
+  trustedNetworks: [127.0.0.0/8]
+  unknownDevices: accept
+  messagesPerHour: 1000000
+  connectionsPerDevice: 100
+spool: { minFreeBytes: 0 }
+routes:
+  - { id: direct, kind: direct-send, domain: ${mx.domain}, port: ${mx.port}, ca: ca.pem, limits: { messagesPerMinute: 100000, connections: 8 } }
+`,
+  );
+});
+
+afterAll(async () => {
+  await agent?.stop();
+  await sandbox.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function startAgent(): Promise<RunningProcess> {
+  const child = startProcess(process.execPath, [
+    BUNDLE,
+    'run',
+    '--config',
+    path.join(directory, 'scanferry.yaml'),
+  ]);
+  await child.waitForLine(/"agent\.started"/);
+  return child;
+}
+
+test(`nothing acknowledged is lost over ${ROUNDS} kills`, { timeout: 240_000 }, async () => {
+  const seed = seedFromEnvironment();
+  console.log(`seed ${seed} (SEED=${seed} repeats it)`);
+  const random = createRandom(seed);
+  const acknowledged = new Set<string>();
+  let attempted = 0;
+
+  /** Sends until the connection dies; only a 250 counts. */
+  async function keepSending(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const id = `<${attempted++}.${seed}@copier.contoso.com>`;
+      const padding = 'x'
+        .repeat(64)
+        .concat('\r\n')
+        .repeat(Math.floor(random() * 2000));
+      const message = Buffer.from(`Message-ID: ${id}\r\nSubject: scan\r\n\r\n${padding}`);
+      const result = await sendScan({
+        connect: { host: '127.0.0.1', port },
+        tls: 'none',
+        hello: { verb: 'EHLO', name: 'copier' },
+        from: 'copier@contoso.com',
+        to: ['anna@contoso.com'],
+        message,
+      }).catch(() => null); // The agent is killed under it; what counts is what was acknowledged before.
+      if (result?.accepted) acknowledged.add(id);
+    }
+  }
+
+  for (let round = 0; round < ROUNDS; round++) {
+    agent = await startAgent();
+    let isKilled = false;
+    const senders = Array.from({ length: SENDERS }, () => keepSending(() => isKilled));
+    const delay = KILL_AFTER_MS.min + random() * (KILL_AFTER_MS.max - KILL_AFTER_MS.min);
+    await new Promise((resolve) => setTimeout(resolve, delay)); // The random moment itself, not a wait for something.
+    agent.signal('SIGKILL');
+    isKilled = true;
+    await agent.waitForExit();
+    await Promise.all(senders);
+  }
+
+  agent = await startAgent();
+  const arrived = () => new Set(sandbox.received().map((message) => message.messageId));
+  const missing = () => [...acknowledged].filter((id) => !arrived().has(id));
+  await expect.poll(missing, { timeout: 60_000, interval: 100 }).toEqual([]);
+  const copies = sandbox.received().length;
+  console.log(
+    `${attempted} sent, ${acknowledged.size} acknowledged, ${arrived().size} arrived in ${copies} copies`,
+  );
+  expect(acknowledged.size).toBeGreaterThan(ROUNDS);
+});

@@ -1,0 +1,116 @@
+/** The whole agent in the test's own process, from a YAML config in a folder of its own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Agent, type AgentStarted, createAgent } from '../../src/agent.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { type Clock, createSystemClock } from '../../src/core/clock.ts';
+import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
+import type { MessageDetail, MessageFilter } from '../../src/spool/types.ts';
+import { createQuietLog, type QuietLog } from './quiet-log.ts';
+
+export interface TestAgent {
+  readonly directory: string;
+  readonly log: QuietLog;
+  readonly agent: Agent;
+  readonly started: AgentStarted;
+  /** Port of listener `index`. */
+  port(index?: number): number;
+  /** Resolves when every message that fits `filter` has only recipients in `states`; there must be `count` of them. */
+  settled(count: number, states?: string[], filter?: MessageFilter): Promise<MessageDetail[]>;
+  /** Resolves when `look` returns something, asked again after every change of the spool. */
+  when<T>(look: () => Promise<T | null>, what: string): Promise<T>;
+  /** Stops and removes the folder; `keep` leaves the folder for another start. */
+  stop(options?: { keep?: boolean }): Promise<void>;
+}
+
+export interface TestAgentOptions {
+  /** YAML of everything but `dataDir`. */
+  yaml: string;
+  /** Further files beside the config, by name. */
+  files?: Record<string, string>;
+  env?: Record<string, string>;
+  clock?: Clock;
+  /** Folder of an earlier agent, to start on its data. */
+  directory?: string;
+}
+
+const WORKER = new URL('../../src/spool/worker-main.ts', import.meta.url);
+const WAIT_MAX_MS = 30_000;
+
+/** Starts an agent; it accepts connections when this resolves. */
+export async function startTestAgent(options: TestAgentOptions): Promise<TestAgent> {
+  const directory = options.directory ?? mkdtempSync(path.join(os.tmpdir(), 'scanferry-agent-'));
+  const file = path.join(directory, 'scanferry.yaml');
+  writeFileSync(file, `dataDir: data\n${options.yaml}`);
+  for (const [name, text] of Object.entries(options.files ?? {}))
+    writeFileSync(path.join(directory, name), text);
+  const profiles = builtInCatalogue();
+  const { config } = loadConfig({
+    file,
+    env: { ...options.env },
+    profileIds: [...profiles.keys()],
+  });
+  const log = createQuietLog();
+  const agent = createAgent({
+    config,
+    profiles,
+    clock: options.clock ?? createSystemClock(0),
+    log,
+    startWorker: (workerData) => new Worker(WORKER, { workerData }),
+  });
+  const started = await agent.start();
+
+  async function when<T>(look: () => Promise<T | null>, what: string): Promise<T> {
+    const { spool } = agent.rooms;
+    let wake = Promise.withResolvers<void>();
+    const unsubscribe = spool.onChange(() => wake.resolve());
+    const timer = setTimeout(
+      () => wake.reject(new Error(`not within ${WAIT_MAX_MS} ms: ${what}`)),
+      WAIT_MAX_MS,
+    );
+    try {
+      for (;;) {
+        const found = await look();
+        if (found !== null) return found;
+        await wake.promise;
+        wake = Promise.withResolvers<void>();
+      }
+    } finally {
+      clearTimeout(timer);
+      unsubscribe();
+    }
+  }
+
+  return {
+    directory,
+    log,
+    agent,
+    started,
+    port(index = 0) {
+      const listener = started.listeners[index];
+      if (listener === undefined) throw new Error(`there is no listener ${index}`);
+      return listener.port;
+    },
+    when,
+    settled: (count, states = ['delivered'], filter = {}) =>
+      when(
+        async () => {
+          const { spool } = agent.rooms;
+          const messages = await spool.list(filter, { limit: 1000, before: null });
+          const isOver = messages.every(({ recipients }) =>
+            recipients.every(({ state }) => states.includes(state)),
+          );
+          if (messages.length < count || !isOver) return null;
+          const details = await Promise.all(messages.map(({ head }) => spool.show(head.id)));
+          return details.filter((detail) => detail !== null);
+        },
+        `${count} messages ${states.join(' or ')}`,
+      ),
+    async stop({ keep = false } = {}) {
+      await agent.stop();
+      if (!keep) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
