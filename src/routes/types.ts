@@ -50,9 +50,15 @@ export interface Route {
   readonly id: string;
   readonly kind: RouteKind;
   readonly limits: RouteLimits;
+  /** The only recipient domains this way carries; left out, it carries any. */
+  readonly domains?: readonly string[];
   /** Whether this way can carry mail to `recipient` at all (direct send: tenant domains only). */
   canCarry(recipient: string): boolean;
-  /** One attempt. Never throws for anything the network or the other side did: that is in the report. */
+  /**
+   * One attempt. Never throws for anything the network or the other side did: that is in the report.
+   * A recipient without a result was not touched; after an abort before the final dot that is every one, and
+   * `fault` is null then.
+   */
   deliver(message: OutgoingMessage, signal: AbortSignal): Promise<DeliveryReport>;
   /** Closes kept connections. */
   stop(): Promise<void>;

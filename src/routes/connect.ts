@@ -1,0 +1,54 @@
+/** Opens a TCP connection to the first address that answers. */
+import { createConnection, type Socket } from 'node:net';
+import { LIMITS } from '../core/limits.ts';
+import { type Bounds, within } from './bounds.ts';
+import { connectionFailure, RouteFailure } from './failure.ts';
+import { faultCodeOf } from './faults.ts';
+
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+/**
+ * Tries the addresses one after the other, each for LIMITS.routeConnectMaxMs.
+ * @returns a connected socket that has not been read from.
+ * @throws RouteFailure of the last address, AttemptAborted
+ */
+export async function connectFirst(addresses: string[], endpoint: Endpoint, bounds: Bounds): Promise<Socket> {
+  let failure = connectionFailure('route.name-without-address', endpoint.host);
+  for (const address of addresses) {
+    try {
+      return await connectOne(address, endpoint, bounds);
+    } catch (error) {
+      if (!(error instanceof RouteFailure)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function connectOne(address: string, { host, port }: Endpoint, bounds: Bounds): Promise<Socket> {
+  const where = address === host ? `${host}:${port}` : `${host} [${address}]:${port}`;
+  const upstream = { host, address, port, tls: null };
+  const socket = createConnection({ host: address, port, noDelay: true, keepAlive: true });
+  const connected = new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', (error) =>
+      reject(connectionFailure(faultCodeOf(error), where, { error, upstream })),
+    );
+  });
+  try {
+    await within(connected, bounds, {
+      limitMs: LIMITS.routeConnectMaxMs,
+      onTimeout: () => connectionFailure('route.timeout', where, { upstream }),
+    });
+    socket.removeAllListeners('error');
+    return socket;
+  } catch (error) {
+    // A late error of a socket nobody waits for any more has nothing left to tell.
+    socket.on('error', () => {});
+    socket.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The record of one SMTP dialogue: which command got which reply. It is fed by the transaction log of
+ * nodemailer, whose errors alone don't say which command a reply belongs to (a 421 in a pipeline, RFC 2920).
+ *
+ * Invariants: replies come in the order of the commands; of a command only the verb is kept, because the rest
+ * may be a secret; after the 354 one more reply is due, the one to the final dot.
+ */
+import type { Reply } from '../core/outcome.ts';
+import { parseReply } from './reply.ts';
+import type { ReplyStage } from './reply-row.ts';
+
+export interface Exchange {
+  stage: ReplyStage | 'quit';
+  /** Null while the reply is due. */
+  reply: Reply | null;
+}
+
+export interface Dialogue {
+  /** What nodemailer takes as `logger`. */
+  readonly logger: Record<'debug' | 'info' | 'warn' | 'error', (entry: unknown, text?: unknown) => void>;
+  /** Everything since the greeting, or since the last `beginMessage`. */
+  exchanges(): readonly Exchange[];
+  /** Every line of the latest EHLO reply, without codes. */
+  extensions(): readonly string[];
+  /** Forgets the exchanges before the next message of the same connection. */
+  beginMessage(): void;
+}
+
+const STAGE_OF_VERB: Record<string, ReplyStage | 'quit'> = {
+  EHLO: 'ehlo',
+  HELO: 'ehlo',
+  STARTTLS: 'starttls',
+  MAIL: 'mail',
+  RCPT: 'rcpt',
+  DATA: 'data',
+  '.': 'final',
+  QUIT: 'quit',
+};
+
+/** @param onProgress called at each command and each reply. */
+export function createDialogue(onProgress: () => void): Dialogue {
+  let exchanges: Exchange[] = [{ stage: 'connect', reply: null }];
+  let extensions: string[] = [];
+
+  function onCommand(text: string): void {
+    // What is no command of the table is part of a sign-in: AUTH, or, after a 334, a line of its exchange.
+    const isSignInLine = exchanges.at(-1)?.reply?.code === 334;
+    const stage = isSignInLine ? 'auth' : (STAGE_OF_VERB[/^\S+/.exec(text)?.[0] ?? ''] ?? 'auth');
+    const isFinalDueAlready = stage === 'final' && exchanges.at(-1)?.stage === 'final';
+    if (!isFinalDueAlready) exchanges.push({ stage, reply: null });
+    onProgress();
+  }
+
+  function onReply(text: string): void {
+    const exchange = exchanges.find((candidate) => candidate.reply === null);
+    const reply = parseReply(text);
+    // A reply that nobody waited for, such as the 421 of a server that goes down, belongs to what came last.
+    if (exchange === undefined) exchanges.push({ stage: exchanges.at(-1)?.stage ?? 'connect', reply });
+    else exchange.reply = reply;
+    if (exchange?.stage === 'ehlo') extensions = text.split('\n').map((line) => line.slice(4).trim());
+    if (exchange?.stage === 'data' && reply.code >= 200 && reply.code < 400)
+      exchanges.push({ stage: 'final', reply: null });
+    onProgress();
+  }
+
+  const read = (entry: unknown, text?: unknown) => {
+    if (typeof entry !== 'object' || entry === null || !('tnx' in entry) || typeof text !== 'string') return;
+    if (entry.tnx === 'client') onCommand(text);
+    if (entry.tnx === 'server') onReply(text);
+  };
+  return {
+    logger: { debug: read, info: read, warn: read, error: read },
+    exchanges: () => exchanges,
+    extensions: () => extensions,
+    beginMessage: () => {
+      exchanges = [];
+    },
+  };
+}

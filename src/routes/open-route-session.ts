@@ -1,0 +1,37 @@
+/** From a host name to an open session: look up, connect, greet, start TLS. */
+import type { SecureContext } from 'node:tls';
+import { connectFirst, type Endpoint } from './connect.ts';
+import { AttemptAborted } from './failure.ts';
+import { findAddresses } from './names.ts';
+import { openSession, type SmtpSession } from './smtp-session.ts';
+import type { RouteDeps } from './types.ts';
+
+/** Makes a function that opens a session with one host. It throws RouteFailure, SessionRefused, AttemptAborted. */
+export function createSessionOpener(deps: RouteDeps, tls: SecureContext) {
+  return async (endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSession> => {
+    const bounds = { clock: deps.clock, signal };
+    const addresses = await findAddresses(deps.resolver, endpoint.host, bounds);
+    const socket = await connectFirst(addresses, endpoint, bounds);
+    return await openSession(socket, endpoint, { ...bounds, log: deps.log, hostname: deps.hostname, tls });
+  };
+}
+
+/**
+ * Tries the hosts in their order until one gives a session (RFC 5321 section 5.1).
+ * @throws what the last host failed with, or AttemptAborted
+ */
+export async function openFirst(
+  hosts: readonly string[],
+  open: (host: string) => Promise<SmtpSession>,
+): Promise<SmtpSession> {
+  let failure: unknown = new Error('no host to try');
+  for (const host of hosts) {
+    try {
+      return await open(host);
+    } catch (error) {
+      if (error instanceof AttemptAborted) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}

@@ -1,0 +1,145 @@
+/** Replies about TLS and signing in. */
+import { PAUSES, type ReplyRow } from './reply-row.ts';
+
+const PRINTERS_PAGE =
+  'Microsoft Learn: Fix issues with printers, scanners and LOB applications that send email using Microsoft 365';
+
+export const SIGN_IN_ROWS: readonly ReplyRow[] = [
+  {
+    id: 'starttls-required',
+    when: [{ enhanced: ['5.7.3'], text: /STARTTLS is required/i }, { text: /must issue a STARTTLS/i }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'Microsoft asks for STARTTLS, so something between this box and Microsoft removed the encryption.',
+    advice: 'Switch off SMTP inspection on the firewall for this connection.',
+    source: 'GitHub ictinnovations/ictfax#76',
+  },
+  {
+    id: 'tls-too-old',
+    when: [{ enhanced: ['4.7.66'] }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'Microsoft saw TLS 1.0 or 1.1, which this box never offers, so a proxy or firewall is in between.',
+    advice: 'Let the connection pass the firewall untouched, or have its proxy use TLS 1.2 or newer.',
+    source: 'm365scripts.com and cubesys.com.au on 421 4.7.66',
+  },
+  {
+    id: 'smtp-auth-disabled-tenant',
+    when: [{ enhanced: ['5.7.139'], text: /SmtpClientAuthentication is disabled for the Tenant/i }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'Authenticated SMTP is switched off for the whole Microsoft 365 tenant.',
+    advice:
+      'Switch on "Authenticated SMTP" for the mailbox (Microsoft 365 admin center, the user, Mail, Manage email apps), or run Set-TransportConfig -SmtpClientAuthenticationDisabled $false.',
+    source: PRINTERS_PAGE,
+  },
+  {
+    id: 'smtp-auth-disabled-mailbox',
+    when: [{ enhanced: ['5.7.139'], text: /SmtpClientAuthentication is disabled for the Mailbox/i }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'Authenticated SMTP is switched off for this mailbox.',
+    advice:
+      'Switch on "Authenticated SMTP" in the Microsoft 365 admin center (the user, Mail, Manage email apps).',
+    source: PRINTERS_PAGE,
+  },
+  {
+    id: 'security-defaults',
+    when: [{ enhanced: ['5.7.139'], text: /security defaults/i }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'The security defaults of the tenant forbid signing in with a password over SMTP.',
+    advice: 'Use OAuth for this route, or replace the security defaults by Conditional Access policies.',
+    source: PRINTERS_PAGE,
+  },
+  {
+    id: 'basic-auth-disabled',
+    when: [{ enhanced: ['5.7.139'], text: /basic authentication is disabled/i }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'Signing in with a password is switched off for this mailbox by an authentication policy.',
+    advice: 'Use OAuth for this route, or allow basic authentication for SMTP in the authentication policy.',
+    source: PRINTERS_PAGE,
+  },
+  {
+    id: 'sign-in-criteria',
+    when: [
+      {
+        enhanced: ['5.7.139'],
+        text: /(?:not|n't) meet the criteria|does not meet criteria|Access has been blocked by Conditional Access/i,
+      },
+    ],
+    action: 'fix',
+    scope: 'route',
+    cause: 'A Conditional Access policy of the tenant forbids this sign-in.',
+    advice: 'Except the scan mailbox from the policy in Microsoft Entra, or use OAuth with an application.',
+    source: PRINTERS_PAGE,
+  },
+  {
+    id: 'federated-sign-in',
+    when: [{ enhanced: ['5.7.139'], text: /federat|\bSTS\b/i }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'The mailbox belongs to a federated domain whose sign-in server refused the password.',
+    advice: 'Use a cloud-only mailbox for scanning, or OAuth with an application.',
+    source: 'GitHub simonrob/email-oauth2-proxy#193',
+  },
+  {
+    id: 'sign-in-policy',
+    when: [{ enhanced: ['5.7.139'] }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'A policy of the tenant refused the sign-in; the reply says which.',
+    advice: 'Look the mailbox up in the sign-in logs of Microsoft Entra; the entry names the policy.',
+    source: PRINTERS_PAGE,
+  },
+  {
+    id: 'basic-auth-removed',
+    when: [{ enhanced: ['5.7.30'] }],
+    action: 'pause',
+    scope: 'route',
+    cause: 'Microsoft no longer accepts passwords for sending mail.',
+    advice: 'Change this route to OAuth, or send through a connector.',
+    source: 'techcommunity.microsoft.com 4114750; GitHub OpenCTI-Platform/opencti#12069',
+  },
+  {
+    id: 'xoauth2-malformed',
+    when: [{ enhanced: ['5.5.124'] }],
+    action: 'pause',
+    scope: 'route',
+    cause: 'Microsoft could not read the OAuth sign-in.',
+    advice: 'Check mailbox and tenant of the route; if both are right, report this as a defect of Scanferry.',
+    source: 'GitHub tarickb/sasl-xoauth2#110',
+  },
+  {
+    id: 'token-expiring',
+    when: [{ enhanced: ['5.5.127'] }],
+    action: 'back-off',
+    scope: 'route',
+    retryAfterMs: PAUSES.rate,
+    cause: 'Microsoft refused even a fresh access token as about to expire.',
+    advice: "Check the box's clock; otherwise it heals by itself.",
+    source: 'GitHub tarickb/sasl-xoauth2 README',
+  },
+  {
+    id: 'sign-in-refused',
+    stages: ['auth'],
+    when: [{ enhanced: ['5.7.3'] }, { codes: [535] }],
+    action: 'pause',
+    scope: 'route',
+    cause: 'Microsoft refused the sign-in: user, password, token or a right on the mailbox is wrong.',
+    advice:
+      "Check user and password; with OAuth check the role SMTP.SendAsApp, that the service principal was made with the enterprise application's object id, and its permission on the mailbox.",
+    source:
+      'Microsoft Learn: Authenticate an IMAP, POP or SMTP connection using OAuth; Microsoft Learn: printers page',
+  },
+  {
+    id: 'not-authenticated',
+    when: [{ enhanced: ['5.7.57'] }],
+    action: 'fix',
+    scope: 'route',
+    cause: 'The submission server wants a sign-in before it takes mail.',
+    advice: 'Use kind submission with a sign-in for this host, or point the route at the MX of the tenant.',
+    source: PRINTERS_PAGE,
+  },
+];

@@ -1,0 +1,33 @@
+/** Reads one SMTP reply into its parts (RFC 5321 section 4.2, RFC 2034). */
+import { LIMITS } from '../core/limits.ts';
+import type { Reply } from '../core/outcome.ts';
+
+/** Code of a reply that is none: garbage, or a line cut in the middle. */
+export const UNREADABLE_CODE = 0;
+
+const REPLY_LINE = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?|$)/;
+
+/** @param text every line as received, without the final line end; kept up to LIMITS.replyTextMax. */
+export function parseReply(text: string): Reply {
+  const match = REPLY_LINE.exec(text);
+  return {
+    code: match?.[1] === undefined ? UNREADABLE_CODE : Number(match[1]),
+    enhanced: match?.[2] ?? null,
+    text: cutReplyText(text),
+  };
+}
+
+/** The first digit decides (RFC 5321 section 4.2.1). */
+export function isPositive(reply: Reply): boolean {
+  return reply.code >= 200 && reply.code < 400;
+}
+
+function cutReplyText(text: string): string {
+  if (text.length <= LIMITS.replyTextMax) return withoutControls(text);
+  return `${withoutControls(text.slice(0, LIMITS.replyTextMax - 1))}…`;
+}
+
+/** Replies are shown on terminals: control characters other than line ends become question marks. */
+function withoutControls(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '?');
+}
