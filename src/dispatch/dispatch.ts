@@ -49,7 +49,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const abort = new AbortController();
   /** Claims being carried out, and the promise that ends with each. */
   const underWay = new Map<Claim, Promise<void>>();
-  const underWayMax = Math.min(lanes.connections, LIMITS.deliveriesMax);
+  const underWayMax = Math.min(Math.max(lanes.connections, 1), LIMITS.deliveriesMax);
   let isStopping = false;
   let unsubscribe = () => {};
 

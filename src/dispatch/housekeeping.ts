@@ -1,7 +1,7 @@
 /** When the work beside the deliveries is done: before the first delivery, every hour, every day, after a clock jump. */
 import * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
+import { describeError, type Log } from '../core/log.ts';
 import type { Spool } from '../spool/types.ts';
 import { createRecall, type Recall, readEvents } from './history.ts';
 import type { Holds } from './holds.ts';
@@ -10,12 +10,13 @@ import { failAged, freeStranded, type UpkeepDeps } from './upkeep.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const RETRY_MS = 60_000;
 const BOOKMARK_KEY = 'history';
 
 const savedBookmark = z.int().min(0);
 
 export interface Housekeeping {
-  /** Does what has come due; each step that fails is done again by the next call. */
+  /** Does what has come due. What fails is logged and done again a minute later: it must not keep mail waiting. */
   run(): Promise<void>;
   /** The wall clock went back: times that it wrote before may now be far ahead. */
   clockWentBack(): void;
@@ -36,6 +37,7 @@ export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
   let recall: Recall | null = null;
   let hourlyAt = Number.NEGATIVE_INFINITY;
   let dailyAt = Number.NEGATIVE_INFINITY;
+  let retryAt = Number.NEGATIVE_INFINITY;
   let hasStranded = true;
 
   async function loadBookmark(): Promise<number> {
@@ -77,12 +79,22 @@ export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
     hourlyAt = clock.monotonicMs() + HOUR_MS;
   }
 
+  async function runAll(): Promise<void> {
+    await recallBudgets();
+    await moveBookmark();
+    await free();
+    await failAgedHourly();
+  }
+
   return {
     async run() {
-      await recallBudgets();
-      await moveBookmark();
-      await free();
-      await failAgedHourly();
+      if (clock.monotonicMs() < retryAt) return;
+      try {
+        await runAll();
+      } catch (error) {
+        retryAt = clock.monotonicMs() + RETRY_MS;
+        deps.log.error('dispatch.housekeeping-failed', { error: describeError(error) });
+      }
     },
     clockWentBack: () => {
       hasStranded = true;

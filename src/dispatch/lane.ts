@@ -10,7 +10,7 @@ import type { RouteStatus } from './types.ts';
 
 /** How long a route works with one connection after the other side counted too many (432 4.3.2). */
 const NARROW_MS = 10 * 60_000;
-/** Microsoft's code for too many connections at once (facts of the submission host: smtp-submission-improvements). */
+/** Code for too many connections at once (Microsoft Learn, SMTP submission improvements). */
 const TOO_MANY_CONNECTIONS = 432;
 
 export interface LaneTicket {

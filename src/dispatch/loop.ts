@@ -56,7 +56,8 @@ export function createLoop({ clock, log, pass }: LoopDeps): Loop {
   function wake(): void {
     if (stopped) return;
     if (running !== null) again = true;
-    else running = run();
+    // Not before `running` is set: a pass may wake the loop itself.
+    else running = Promise.resolve().then(run);
   }
 
   return {

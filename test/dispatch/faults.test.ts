@@ -1,0 +1,253 @@
+/** Clocks that are wrong, disks that are full, stops and crashes, over a real spool with scripted routes. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/core/limits.ts';
+import type { Spool } from '../../src/spool/types.ts';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { openTestSpool, type TestSpool } from '../support/spool.ts';
+import { accept, type DispatchBench, eventsOf, show, startDispatch, statesOf } from './bench.ts';
+import {
+  createGate,
+  createScriptedRoute,
+  delivered,
+  outcomes,
+  reportOf,
+  type ScriptedRoute,
+} from './scripted-route.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let clock: FakeClock;
+let test: TestSpool;
+let bench: DispatchBench | null;
+
+beforeEach(async () => {
+  clock = createFakeClock();
+  test = await openTestSpool({ clock });
+  bench = null;
+});
+
+afterEach(async () => {
+  await bench?.stop();
+  await test.close();
+});
+
+async function run(route: ScriptedRoute, spool: Spool = test.spool): Promise<DispatchBench> {
+  bench = await startDispatch(clock, spool, { routes: [route], routing: [{ use: [route.id] }] });
+  return bench;
+}
+
+/** The real spool, one call of which fails as on a full disk while `isBroken` says so. */
+function breakable(name: 'settle' | 'claimDue' | 'events', isBroken: () => boolean): Spool {
+  return new Proxy(test.spool, {
+    get(target, key, receiver) {
+      if (key === name && isBroken())
+        return async () => Promise.reject(new Error('database or disk is full'));
+      const value = Reflect.get(target, key, receiver);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+describe('a clock that is not set', () => {
+  it('holds sending back, says why once, and lets it go when it is set', async () => {
+    clock.setIsSet(false);
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const id = await accept(test.spool, clock);
+    const { dispatch, pass } = await run(mailbox);
+    await pass(MINUTE);
+    expect(mailbox.asked).toEqual([]);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'paused', pause: { code: 'clock.unset' } });
+    expect(await eventsOf(test.spool, 'clock.unset')).toHaveLength(1);
+    clock.setIsSet(true);
+    await pass(LIMITS.clockPollMs);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'open', pause: null });
+    expect(await eventsOf(test.spool, 'clock.set')).toHaveLength(1);
+  });
+
+  it('does not make a message old that came in before it was set', async () => {
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      answer: (message) => reportOf(message, outcomes.retry),
+    });
+    const { pass } = await run(mailbox);
+    const id = await accept(test.spool, clock);
+    await pass(1000);
+    clock.setWallClock(clock.now() + 14 * DAY);
+    await pass(2 * MINUTE);
+    expect(mailbox.asked.length).toBeGreaterThan(1);
+    expect(await statesOf(test.spool, id)).toEqual(['deferred']);
+  });
+});
+
+describe('a clock that was ahead', () => {
+  async function deferAhead(byMs: number): Promise<{ id: string; mailbox: ScriptedRoute }> {
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      answer: (message) => reportOf(message, outcomes.retry),
+    });
+    const id = await accept(test.spool, clock);
+    clock.setWallClock(clock.now() + byMs);
+    await run(mailbox);
+    expect(await statesOf(test.spool, id)).toEqual(['deferred']);
+    mailbox.answer = delivered;
+    return { id, mailbox };
+  }
+
+  it('leaves nothing stranded when it is set back while running', async () => {
+    const { id } = await deferAhead(3 * DAY);
+    clock.setWallClock(clock.now() - 3 * DAY);
+    await bench?.pass(LIMITS.dispatchSleepMaxMs);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+  });
+
+  it('leaves nothing stranded when it is set back while the agent is off', async () => {
+    const { id, mailbox } = await deferAhead(3 * DAY);
+    await bench?.stop();
+    clock.setWallClock(clock.now() - 3 * DAY);
+    await run(mailbox);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+  });
+});
+
+describe('a spool that cannot write', () => {
+  it('does not make a delivered message go out twice: the settlement is kept and written later', async () => {
+    let isBroken = true;
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const id = await accept(test.spool, clock);
+    const { pass, log } = await run(
+      mailbox,
+      breakable('settle', () => isBroken),
+    );
+    await pass(10 * MINUTE, 10_000);
+    expect(mailbox.asked).toHaveLength(1);
+    expect(await statesOf(test.spool, id)).toEqual(['sending']);
+    expect(log.lines.some((line) => line.event === 'dispatch.write-failed')).toBe(true);
+    isBroken = false;
+    await pass(MINUTE);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect(mailbox.asked).toHaveLength(1);
+  });
+
+  it('stops further sending after as many unrecorded deliveries as there are connections', async () => {
+    let isBroken = true;
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits: { connections: 2 } });
+    for (let i = 0; i < 6; i++) await accept(test.spool, clock);
+    const { pass } = await run(
+      mailbox,
+      breakable('settle', () => isBroken),
+    );
+    await pass(10 * MINUTE, 10_000);
+    expect(mailbox.asked).toHaveLength(2);
+    isBroken = false;
+    await pass(2 * MINUTE);
+    expect(mailbox.asked).toHaveLength(6);
+  });
+
+  it('is asked again after growing waits when it cannot be read, never at once', async () => {
+    let calls = 0;
+    let isBroken = true;
+    const spool = breakable('claimDue', () => {
+      calls++;
+      return isBroken;
+    });
+    const id = await accept(test.spool, clock);
+    const { pass } = await run(createScriptedRoute({ id: 'mailbox', clock }), spool);
+    await pass(MINUTE);
+    expect(calls).toBeLessThan(10);
+    isBroken = false;
+    await pass(MINUTE);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+  });
+});
+
+describe('a history that cannot be read', () => {
+  it('does not keep mail waiting, and is read again later', async () => {
+    let isBroken = true;
+    const id = await accept(test.spool, clock);
+    const spool = breakable('events', () => isBroken);
+    const { log, pass } = await run(createScriptedRoute({ id: 'mailbox', clock }), spool);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    const failures = () => log.lines.filter((line) => line.event === 'dispatch.housekeeping-failed').length;
+    expect(failures()).toBe(1);
+    isBroken = false;
+    await pass(5 * MINUTE, 10_000);
+    expect(failures()).toBe(1);
+    expect((await test.spool.getFacts('dispatch')).has('history')).toBe(true);
+  });
+});
+
+describe('a stop', () => {
+  it('lets a delivery end within the grace', async () => {
+    const gate = createGate();
+    const id = await accept(test.spool, clock);
+    const { dispatch, quiet } = await run(createScriptedRoute({ id: 'mailbox', clock, answer: gate.answer }));
+    const stopped = dispatch.stop();
+    await quiet();
+    gate.release();
+    await stopped;
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+  });
+
+  it('cuts a delivery short after the grace: the route stays open and the recipient is untouched', async () => {
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      answer: (message, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () =>
+            resolve({ ...reportOf(message, outcomes.delivered), results: [] }),
+          );
+        }),
+    });
+    const id = await accept(test.spool, clock);
+    const { stop } = await run(mailbox);
+    const startedAt = clock.monotonicMs();
+    await stop();
+    expect(clock.monotonicMs() - startedAt).toBeLessThanOrEqual(LIMITS.stopMaxMs);
+    const { recipients, attempts } = await show(test.spool, id);
+    expect([recipients[0]?.state, recipients[0]?.tries, attempts.length]).toEqual(['queued', 0, 0]);
+    expect(await eventsOf(test.spool, 'route.paused')).toEqual([]);
+  });
+
+  it('ends in time even when a route does not react', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => new Promise(() => {}) });
+    await accept(test.spool, clock);
+    const { stop, log } = await run(mailbox);
+    const startedAt = clock.monotonicMs();
+    await stop();
+    expect(clock.monotonicMs() - startedAt).toBeLessThanOrEqual(LIMITS.stopMaxMs);
+    expect(log.lines.some((line) => line.event === 'dispatch.left-unfinished')).toBe(true);
+  });
+
+  it('leaves no timer behind', async () => {
+    const { stop } = await run(createScriptedRoute({ id: 'mailbox', clock }));
+    const before = clock.pendingTimers();
+    await stop();
+    expect(clock.pendingTimers()).toBeLessThan(before);
+  });
+});
+
+describe('a restart', () => {
+  it('keeps the schedule', async () => {
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      answer: (message) => reportOf(message, outcomes.retry),
+    });
+    const id = await accept(test.spool, clock);
+    const { stop, pass } = await run(mailbox);
+    await pass(MINUTE);
+    await stop();
+    const again = await run(mailbox);
+    expect((await show(test.spool, id)).recipients[0]?.tries).toBe(2);
+    await again.pass(4 * MINUTE, 10_000);
+    expect(mailbox.asked).toHaveLength(2);
+    await again.pass(MINUTE, 10_000);
+    expect(mailbox.asked).toHaveLength(3);
+  });
+});

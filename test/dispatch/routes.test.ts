@@ -1,0 +1,309 @@
+/** Pauses, fallback, held senders, budgets and connections, over a real spool with scripted routes. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { openTestSpool, type TestSpool } from '../support/spool.ts';
+import { accept, type DispatchBench, eventsOf, show, startDispatch, statesOf } from './bench.ts';
+import {
+  createGate,
+  createScriptedRoute,
+  delivered,
+  faultReport,
+  outcomes,
+  reportOf,
+  type ScriptedRoute,
+} from './scripted-route.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+let clock: FakeClock;
+let test: TestSpool;
+let bench: DispatchBench | null;
+
+beforeEach(async () => {
+  clock = createFakeClock();
+  test = await openTestSpool({ clock });
+  bench = null;
+});
+
+afterEach(async () => {
+  await bench?.stop();
+  await test.close();
+});
+
+async function run(...routes: ScriptedRoute[]): Promise<DispatchBench> {
+  bench = await startDispatch(clock, test.spool, { routes, routing: [{ use: routes.map(({ id }) => id) }] });
+  return bench;
+}
+
+describe('a route at fault', () => {
+  it('is paused, spends no try, writes no attempt, heals by itself and delivers what waited', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => faultReport() });
+    const ids = [await accept(test.spool, clock), await accept(test.spool, clock)];
+    const { dispatch, pass } = await run(mailbox);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'paused', pause: { code: 'route.unreachable' } });
+    await pass(10 * MINUTE, 5000);
+    for (const id of ids) {
+      const { attempts, recipients } = await show(test.spool, id);
+      expect([attempts.length, recipients[0]?.state, recipients[0]?.tries]).toEqual([0, 'queued', 0]);
+    }
+    mailbox.answer = delivered;
+    await pass(16 * MINUTE, 5000);
+    for (const id of ids) expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect(await eventsOf(test.spool, 'route.paused')).toHaveLength(1);
+    expect(await eventsOf(test.spool, 'route.resumed')).toHaveLength(1);
+    expect(dispatch.routes()[0]?.state).toBe('open');
+  });
+
+  it('is probed with one message, however many wait', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => faultReport() });
+    const { pass, quiet } = await run(mailbox);
+    for (let i = 0; i < 20; i++) await accept(test.spool, clock);
+    await quiet();
+    const before = mailbox.asked.length;
+    await pass(30_000);
+    expect(mailbox.asked.length - before).toBe(1);
+  });
+
+  it('is passed over: the next route of the rule takes the message', async () => {
+    const direct = createScriptedRoute({ id: 'direct', clock, answer: () => faultReport() });
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const ids = [await accept(test.spool, clock), await accept(test.spool, clock)];
+    await run(direct, mailbox);
+    for (const id of ids) expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect((await show(test.spool, ids[0] ?? '')).attempts.map(({ routeId }) => routeId)).toEqual([
+      'mailbox',
+    ]);
+  });
+
+  it('hands over only the recipients that got no answer before the fault', async () => {
+    const direct = createScriptedRoute({
+      id: 'direct',
+      clock,
+      answer: () => ({
+        ...faultReport(),
+        results: [{ address: 'a@contoso.com', outcome: outcomes.delivered }],
+      }),
+    });
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const id = await accept(test.spool, clock, { recipients: ['a@contoso.com', 'b@contoso.com'] });
+    await run(direct, mailbox);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered', 'delivered']);
+    expect(mailbox.asked.map(({ message }) => message.recipients)).toEqual([['b@contoso.com']]);
+  });
+
+  it('does not keep mail for other routes waiting', async () => {
+    const direct = createScriptedRoute({ id: 'direct', clock, answer: () => faultReport() });
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const stuck = await accept(test.spool, clock, { recipients: ['a@contoso.com'] });
+    const free = await accept(test.spool, clock, { recipients: ['b@fabrikam.com'] });
+    bench = await startDispatch(clock, test.spool, {
+      routes: [direct, mailbox],
+      routing: [{ recipients: ['contoso.com'], use: ['direct'] }, { use: ['mailbox'] }],
+    });
+    expect([await statesOf(test.spool, stuck), await statesOf(test.spool, free)]).toEqual([
+      ['queued'],
+      ['delivered'],
+    ]);
+  });
+
+  it('stays paused over a restart, and is announced once', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => faultReport() });
+    const id = await accept(test.spool, clock);
+    const { stop } = await run(mailbox);
+    await stop();
+    const { dispatch, pass } = await run(mailbox);
+    expect(dispatch.routes()[0]?.state).toBe('paused');
+    mailbox.answer = delivered;
+    await pass(2 * MINUTE);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect(await eventsOf(test.spool, 'route.paused')).toHaveLength(1);
+    expect(await eventsOf(test.spool, 'route.resumed')).toHaveLength(1);
+  });
+});
+
+describe('a route paused by an operator', () => {
+  it('sends nothing until it is resumed, also over a restart', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const first = await run(mailbox);
+    first.dispatch.pauseRoute('mailbox', 'alex');
+    const id = await accept(test.spool, clock);
+    await first.quiet();
+    await first.stop();
+    const { dispatch, pass, quiet } = await run(mailbox);
+    await pass(2 * HOUR, MINUTE);
+    expect(dispatch.routes()[0]).toMatchObject({
+      state: 'paused',
+      pause: { code: 'route.paused-by-operator' },
+    });
+    expect(await statesOf(test.spool, id)).toEqual(['queued']);
+    dispatch.resumeRoute('mailbox', 'alex');
+    await quiet();
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect((await eventsOf(test.spool, 'route.resumed'))[0]?.data.by).toBe('alex');
+  });
+
+  it('answers an unknown id with a sentence', async () => {
+    const { dispatch } = await run(createScriptedRoute({ id: 'mailbox', clock }));
+    expect(() => dispatch.pauseRoute('fax', 'alex')).toThrow('There is no route with the id "fax".');
+  });
+});
+
+describe('a refused sender', () => {
+  async function refuse(): Promise<{ mailbox: ScriptedRoute; held: string; running: DispatchBench }> {
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      answer: (message) => reportOf(message, outcomes.hold),
+    });
+    const running = await run(mailbox);
+    const held = await accept(test.spool, clock);
+    await running.quiet();
+    return { mailbox, held, running };
+  }
+
+  it('has its next messages held without a try, on that device only', async () => {
+    const { mailbox, running } = await refuse();
+    const next = await accept(test.spool, clock);
+    await running.quiet();
+    expect(await statesOf(test.spool, next)).toEqual(['held']);
+    expect(mailbox.asked).toHaveLength(1);
+    mailbox.answer = delivered;
+    const other = await accept(test.spool, clock, { device: 'copier-3f' });
+    await running.quiet();
+    expect(await statesOf(test.spool, other)).toEqual(['delivered']);
+  });
+
+  it('is free again when a released message arrives', async () => {
+    const { mailbox, held, running } = await refuse();
+    mailbox.answer = delivered;
+    await test.spool.act('release', { ids: [held] }, 'alex');
+    await running.quiet();
+    expect(await statesOf(test.spool, held)).toEqual(['delivered']);
+    const next = await accept(test.spool, clock);
+    await running.quiet();
+    expect(await statesOf(test.spool, next)).toEqual(['delivered']);
+  });
+
+  it('costs few tries when many are released and it is still wrong', async () => {
+    const { mailbox, running } = await refuse();
+    for (let i = 0; i < 20; i++) await accept(test.spool, clock);
+    await running.quiet();
+    const { changed } = await test.spool.act('release', { states: ['held'] }, 'alex');
+    await running.quiet();
+    expect(changed).toBe(21);
+    expect(mailbox.asked.length - 1).toBeGreaterThanOrEqual(1);
+    expect(mailbox.asked.length - 1).toBeLessThanOrEqual(mailbox.limits.connections);
+    expect((await test.spool.stats()).recipients.held).toBe(21);
+  });
+});
+
+describe('the limits of a route', () => {
+  it('are never exceeded: 100 messages at 30 a minute', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits: { messagesPerMinute: 30 } });
+    for (let i = 0; i < 100; i++) await accept(test.spool, clock);
+    const { pass } = await run(mailbox);
+    await pass(4 * MINUTE);
+    const times = mailbox.asked.map(({ at }) => at);
+    expect(times).toHaveLength(100);
+    expect(times.filter((at, i) => (times[i + 30] ?? Number.POSITIVE_INFINITY) - at < MINUTE)).toEqual([]);
+  });
+
+  it('are never exceeded: 3 connections', async () => {
+    const gate = createGate();
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      limits: { connections: 3 },
+      answer: gate.answer,
+    });
+    for (let i = 0; i < 10; i++) await accept(test.spool, clock);
+    const { dispatch, quiet } = await run(mailbox);
+    expect(dispatch.routes()[0]?.connectionsInUse).toBe(3);
+    while (mailbox.asked.length < 10 || gate.waiting() > 0) {
+      gate.release();
+      await quiet();
+    }
+    expect(mailbox.mostAtOnce()).toBe(3);
+    expect((await test.spool.stats()).recipients.delivered).toBe(10);
+  });
+
+  it('make a message wait for its busy route instead of taking the next one', async () => {
+    const gate = createGate();
+    const direct = createScriptedRoute({
+      id: 'direct',
+      clock,
+      limits: { connections: 1 },
+      answer: gate.answer,
+    });
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    for (let i = 0; i < 3; i++) await accept(test.spool, clock);
+    const { quiet } = await run(direct, mailbox);
+    for (let i = 0; i < 3; i++) {
+      gate.release();
+      await quiet();
+    }
+    expect([direct.asked.length, mailbox.asked.length]).toEqual([3, 0]);
+  });
+
+  it('of the day make the next route take over, spend no try, and come back after a day', async () => {
+    const direct = createScriptedRoute({ id: 'direct', clock, limits: { recipientsPerDay: 2 } });
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    for (let i = 0; i < 3; i++) await accept(test.spool, clock);
+    const { dispatch, pass, quiet } = await run(direct, mailbox);
+    expect([direct.asked.length, mailbox.asked.length]).toEqual([2, 1]);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'paused', pause: { code: 'route.day-budget-used' } });
+    await pass(24 * HOUR, 10 * MINUTE);
+    await accept(test.spool, clock);
+    await quiet();
+    expect(direct.asked).toHaveLength(3);
+  });
+
+  it('of the day are kept over a restart, and over a crash', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits: { recipientsPerDay: 5 } });
+    await accept(test.spool, clock, { recipients: ['a@contoso.com', 'b@contoso.com', 'c@contoso.com'] });
+    const { pass, stop } = await run(mailbox);
+    await stop();
+    await clock.advance(23 * HOUR);
+    const again = await run(mailbox);
+    expect(again.dispatch.routes()[0]?.budget).toEqual({ messagesThisMinute: 1000, recipientsToday: 2 });
+    await pass(0);
+    await again.pass(2 * HOUR, 10 * MINUTE);
+    expect(again.dispatch.routes()[0]?.budget.recipientsToday).toBe(5);
+  });
+
+  it('of the minute are kept over a restart', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits: { messagesPerMinute: 2 } });
+    for (let i = 0; i < 2; i++) await accept(test.spool, clock);
+    const { stop } = await run(mailbox);
+    await stop();
+    const { pass } = await run(mailbox);
+    await accept(test.spool, clock);
+    await pass(30_000);
+    expect(mailbox.asked).toHaveLength(2);
+    await pass(40_000);
+    expect(mailbox.asked).toHaveLength(3);
+  });
+
+  it('shrink to one connection after the other side counted too many', async () => {
+    const gate = createGate();
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: gate.answer });
+    for (let i = 0; i < 6; i++) await accept(test.spool, clock);
+    const { dispatch, quiet, pass } = await run(mailbox);
+    const reply = { code: 432, enhanced: '4.3.2', text: '432 4.3.2 Concurrent connections limit exceeded' };
+    const first = mailbox.asked[0]?.message;
+    if (!first) throw new Error('nothing was asked');
+    gate.release(reportOf(first, { ...outcomes.retry, reply }));
+    await quiet();
+    gate.release();
+    gate.release();
+    await quiet();
+    expect(dispatch.routes()[0]?.connectionsInUse).toBe(1);
+    await pass(10 * MINUTE, 10_000);
+    expect(dispatch.routes()[0]?.connectionsInUse).toBe(3);
+    while (gate.waiting() > 0) {
+      gate.release();
+      await quiet();
+    }
+  });
+});
