@@ -6,14 +6,14 @@
  *   are woken by the spool (new or due messages), by the end of a delivery, and by the time the last pass named.
  * - A lane per route knows whether a message may start on it: breaker, budgets, connections. A recipient goes to
  *   the first open lane of its rule; a busy lane is waited for, a paused one is passed over.
- * - Domains whose lane can't take anything now are left out of the claims (waiting.ts), so nothing is claimed
- *   twice in vain and nothing starves behind it.
+ * - Domains whose lanes are all paused, or whose lane is busy (waiting.ts), are left out of the claims, so nothing
+ *   is claimed twice in vain and nothing starves behind it.
  * - Claims live in memory only. What is not settled is given back, and a crash gives everything back by itself.
  * - A route fault spends no try, and neither does waiting for a budget; see breaker.ts, budget.ts.
  */
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
-import { chooseRoute } from '../routes/choose.ts';
+import { chooseRoute, claimFilterFor } from '../routes/choose.ts';
 import type { Claim, ClaimFilter } from '../spool/types.ts';
 import { createClockGate } from './clock-gate.ts';
 import { createClockWatch } from './clock-watch.ts';
@@ -33,7 +33,6 @@ import { createWaitingDomains } from './waiting.ts';
 const HOUR_MS = 3_600_000;
 /** Guard against a spool that says something is due and then gives nothing. */
 const DUE_NOW_WAIT_MS = 1000;
-const EVERYTHING: ClaimFilter = { kind: 'all' };
 
 /** Makes the dispatcher; nothing is claimed before `start`. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
@@ -75,7 +74,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   async function startWhatCan(): Promise<ClaimFilter | null> {
     while (!isStopping && underWay.size < underWayMax) {
       waiting.prune((address) => decide(address).kind === 'wait');
-      const filter = waiting.narrow(EVERYTHING);
+      const filter = waiting.narrow(claimFilterFor(routing, isOpen, lanes.routes));
       const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, 1);
       if (claims.length === 0) return filter;
       for (const claim of claims) await startClaim(claim);
@@ -106,21 +105,25 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     underWay.set(plan.claim, end);
   }
 
+  function isOpen(routeId: string): boolean {
+    return lanes.byId.get(routeId)?.isOpen() ?? false;
+  }
+
   function decide(address: string): Decision {
-    const isUsable = (id: string) => lanes.byId.get(id)?.isOpen() ?? false;
-    const choice = chooseRoute(routing, address, isUsable, lanes.routes);
+    const choice = chooseRoute(routing, address, isOpen, lanes.routes);
     if (choice.kind === 'impossible') return choice;
     if (choice.kind === 'wait') return { kind: 'wait' };
     const lane = lanes.get(choice.routeId);
     return lane.isReady() ? { kind: 'start', lane } : { kind: 'wait' };
   }
 
-  /** Null for what is not waiting: it is about to be tried, or waits only for a connection or the next minute. */
+  /** The trouble of the routes that could carry this recipient, or null when one of them is in order. */
   function whyWaiting(address: string): string | null {
-    const isUsable = (id: string) => lanes.byId.get(id)?.isOpen() ?? false;
-    if (chooseRoute(routing, address, isUsable, lanes.routes).kind !== 'wait') return null;
-    const blocked = [...lanes.byId.values()].filter((lane) => !lane.isOpen() && lane.route.canCarry(address));
-    return blocked.map((lane) => lane.status().pause?.cause).find(Boolean) ?? null;
+    const isInOrder = (id: string) => lanes.get(id).status().state === 'open';
+    const choice = chooseRoute(routing, address, isInOrder, lanes.routes);
+    if (choice.kind !== 'wait') return null;
+    const able = choice.rule.use.filter((id) => lanes.routes.get(id)?.canCarry(address));
+    return able.map((id) => lanes.get(id).status().pause?.cause).find((cause) => cause !== undefined) ?? null;
   }
 
   async function waitUntilNext(filter: ClaimFilter | null): Promise<number> {

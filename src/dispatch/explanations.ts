@@ -11,7 +11,6 @@ export interface ExplanationFacts {
 
 export type ExplanationCode =
   | 'message.too-old'
-  | 'message.no-route'
   | 'message.sender-held'
   | 'dispatch.no-answer'
   | 'dispatch.unexpected'
@@ -26,11 +25,6 @@ export const EXPLANATIONS = {
   'message.too-old': ({ hours, detail }) => ({
     cause: `The message could not be delivered within ${hours} hours and is kept for release; the last trouble was: ${detail}`,
     advice: 'Remove the cause, then send the message again with "scanferry queue retry".',
-  }),
-  'message.no-route': ({ detail }) => ({
-    cause: `No route can carry mail to this recipient: ${detail}`,
-    advice:
-      'Add a routing rule whose routes reach this domain, then send the message again with "scanferry queue retry".',
   }),
   'message.sender-held': ({ detail }) => ({
     cause: `Held without a try, because the last message of this device with this sender was refused: ${detail}`,

@@ -35,7 +35,8 @@ export interface HousekeepingDeps {
 export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
   const { clock, spool, lanes, holds } = deps;
   let recall: Recall | null = null;
-  let hourlyAt = Number.NEGATIVE_INFINITY;
+  // Not at the start: what waits gets its chance first, also behind a pause that was taken over.
+  let hourlyAt = clock.monotonicMs() + HOUR_MS;
   let dailyAt = Number.NEGATIVE_INFINITY;
   let retryAt = Number.NEGATIVE_INFINITY;
   let hasStranded = true;

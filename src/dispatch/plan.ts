@@ -62,8 +62,7 @@ function fillEnvelopes(plan: Plan, lane: Lane, recipients: ClaimedRecipient[]): 
 }
 
 function noRoute({ id }: ClaimedRecipient, why: Explanation): RecipientSettlement {
-  const { code, cause } = explain('message.no-route', { detail: why.cause });
-  return { recipientId: id, state: 'failed', code, cause, reply: null };
+  return { recipientId: id, state: 'failed', code: why.code, cause: why.cause, reply: null };
 }
 
 function senderHeld({ id }: ClaimedRecipient, { why, reply }: HeldSender): RecipientSettlement {

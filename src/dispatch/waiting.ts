@@ -1,7 +1,7 @@
 /**
- * Recipient domains that wait for their route, left out of claims until it may go on.
+ * Recipient domains whose route is open but busy, left out of claims until it may go on.
  *
- * Without it a claim would bring the same oldest message again and again while its route is busy or paused, and
+ * Without it a claim would bring the same oldest message again and again while its route is busy, and
  * whatever lies behind it would starve.
  */
 import { LIMITS } from '../core/limits.ts';

@@ -38,6 +38,7 @@ export function createScriptedRoute(options: ScriptedRouteOptions): ScriptedRout
       messageBytesMax: 36_700_160,
       ...options.limits,
     },
+    ...(options.domains && { domains: options.domains }),
     asked: [],
     mostAtOnce: () => mostAtOnce,
     answer: options.answer ?? delivered,
