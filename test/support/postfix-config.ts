@@ -57,7 +57,7 @@ export function fixedParameters(place: PostfixPlace): Record<string, string> {
     alias_maps: '',
     alias_database: '',
     local_recipient_maps: '',
-    mynetworks: '',
+    mynetworks: '127.0.0.0/8',
     default_transport: `lmtp:inet:127.0.0.1:${place.sinkPort}`,
     disable_dns_lookups: 'yes',
     // Bytes stay as they came: no rewriting, no conversion, no folding, no header taken away.
@@ -108,7 +108,9 @@ export function switchedParameters(
     smtpd_sasl_auth_enable: hasAuth ? 'yes' : 'no',
     smtpd_tls_auth_only: settings.starttls ? 'yes' : 'no',
     smtpd_relay_restrictions:
-      settings.auth === 'required' ? 'permit_sasl_authenticated, reject_unauth_destination' : 'permit',
+      settings.auth === 'required'
+        ? 'permit_sasl_authenticated, reject_unauth_destination'
+        : 'permit_mynetworks, reject_unauth_destination',
     smtpd_recipient_restrictions: recipientRestrictions(settings.recipientReplies),
     message_size_limit: String(settings.messageBytesMax),
   };

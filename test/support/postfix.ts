@@ -53,6 +53,7 @@ export interface Postfix {
 const ADDRESS = '127.0.0.1';
 const GUARD = fileURLToPath(new URL('./postfix-guard.sh', import.meta.url));
 const RECONFIGURE_LIMIT_MS = 10_000;
+const GREETING_LIMIT_MS = 2_000;
 const PROBE_PAUSE_MS = 20;
 const COLD_FILE_TIME = new Date('2020-01-01T00:00:00Z');
 /** Postfix needs root for its own user and chroot handling; a developer's shell gets there by sudo. */
@@ -116,9 +117,13 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
       await asRoot(['postfix', '-c', `${place.directory}/etc`, 'reload']);
       await waitForGeneration(place, generation);
     },
-    log: () => readFile(`${place.directory}/log/mail.log`, 'utf8'),
+    log: () => logOf(place),
     stop,
   };
+}
+
+function logOf(place: PostfixPlace): Promise<string> {
+  return readFile(`${place.directory}/log/mail.log`, 'utf8');
 }
 
 async function makeFolders(place: PostfixPlace): Promise<void> {
@@ -172,7 +177,9 @@ async function waitForGeneration(place: PostfixPlace, generation: number): Promi
     const isThere = (await greetingFrom(place)).endsWith(wanted);
     seen = isThere ? seen + 1 : 0;
     if (isThere) continue;
-    if (performance.now() > deadline) throw new Error(`Postfix did not take up settings ${generation}`);
+    if (performance.now() > deadline) {
+      throw new Error(`Postfix did not take up settings ${generation}; its log: ${await logOf(place)}`);
+    }
     await pause(PROBE_PAUSE_MS);
   }
 }
@@ -183,8 +190,14 @@ function greetingFrom(place: PostfixPlace): Promise<string> {
     const socket = connect({ host: place.address, port: place.port });
     const finish = (greeting: string) => {
       socket.end('QUIT\r\n');
+      socket.setTimeout(0);
       resolve(greeting);
     };
+    // An smtpd that fails at its start leaves the connection in master's queue, where nobody answers.
+    socket.setTimeout(GREETING_LIMIT_MS, () => {
+      finish('');
+      socket.destroy();
+    });
     socket.once('data', (line) => finish(line.toString('latin1')));
     socket.once('close', () => resolve(''));
     socket.on('error', () => finish(''));
