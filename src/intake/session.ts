@@ -46,6 +46,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   const { clock, learned, conversation } = deps;
   let isFinishing = false;
   let isOpened = false;
+  let isCut = false;
   /** The outermost layer: pulling the socket from under a TLS handshake is not safe in Node. */
   let top: DeviceSocket = socket;
   let wire = newWire(facts.mode === 'implicit');
@@ -110,6 +111,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   }
 
   function cut(): void {
+    isCut = true;
     conversation.end();
     wire.destroy();
     top.destroy();
@@ -133,7 +135,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
       conversation.secured(tlsFactsOf(tlsSocket));
       openWire(tlsSocket, greeting);
     } catch (error) {
-      conversation.report('intake.tls-failed', '', { error: describeError(error) });
+      if (!isCut) conversation.report('intake.tls-failed', '', { error: describeError(error) });
       cut();
     }
   }

@@ -1,0 +1,74 @@
+/** Signing in without TLS from outside: an address that loopback tests can't have. */
+import { expect, test } from 'vitest';
+import { createConversation } from '../../src/intake/conversation.ts';
+import { createWindowCounter } from '../../src/intake/counters.ts';
+import { createPolicy } from '../../src/intake/policy.ts';
+import { createRefusals } from '../../src/intake/refusals.ts';
+import { intakeSettings } from '../../src/intake/settings.ts';
+import { createSignIn } from '../../src/intake/sign-in.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
+import { device } from './support/box.ts';
+import { createMemorySpool } from './support/memory-spool.ts';
+import { watchSpool } from './support/watched-spool.ts';
+
+function outside() {
+  const clock = createFakeClock();
+  const log = createQuietLog();
+  const { spool, events } = watchSpool(createMemorySpool());
+  const devices = [device({ id: 'c', login: { user: 'c', password: 'x' } })];
+  const conversation = createConversation(
+    {
+      ...{ clock, log, spool, hostname: 'scanferry.local' },
+      policy: createPolicy(intakeSettings.parse({}), devices),
+      signIn: createSignIn({ clock, devices }),
+      refusals: createRefusals({ clock, log, spool }),
+      messages: createWindowCounter(clock, 1000),
+    },
+    { address: '198.51.100.7', listener: 'x:25', device: null, profile: null, offersStartTls: true },
+  );
+  return { conversation, clock, events, log };
+}
+
+test('a stranger is offered sign-in only after STARTTLS, and told so', () => {
+  const { conversation } = outside();
+  conversation.onCommand(Buffer.from('EHLO stranger\r\n'));
+  expect(conversation.onReply('EHLO', '250 scanferry.local\r\n')).not.toContain('AUTH');
+  expect(conversation.onCommand(Buffer.from('AUTH PLAIN AGMAeA==\r\n'))).toEqual({
+    kind: 'answer',
+    reply: '538 5.7.11 Signing in without TLS is not allowed from your network, turn on TLS (SSL) first.\r\n',
+  });
+  expect(conversation.sender('a@contoso.com', { declaredBytes: 0, smtpUtf8: false })).toBe(
+    'intake.tls-required',
+  );
+  conversation.secured({ protocol: 'TLSv1.2', cipher: 'X' });
+  expect(conversation.onReply('EHLO', '250 scanferry.local\r\n')).toContain('AUTH PLAIN LOGIN CRAM-MD5');
+  expect(conversation.onCommand(Buffer.from('AUTH PLAIN AGMAeA==\r\n')).kind).toBe('pass');
+});
+
+test('signing in is forgotten when TLS starts', () => {
+  const { conversation } = outside();
+  conversation.secured({ protocol: 'TLSv1.2', cipher: 'X' });
+  conversation.signIn({ user: 'c', proof: { kind: 'password', password: 'x' } });
+  expect(conversation.sender('a@contoso.com', { declaredBytes: 0, smtpUtf8: false })).toBeNull();
+  conversation.secured({ protocol: 'TLSv1.3', cipher: 'X' });
+  expect(conversation.sender('a@contoso.com', { declaredBytes: 0, smtpUtf8: false })).toBe(
+    'intake.sign-in-required',
+  );
+});
+
+test('the same refusal is recorded at most once a minute for an address', async () => {
+  const { conversation, clock, events, log } = outside();
+  const attempt = async (smtpUtf8: boolean) => {
+    conversation.sender('a@contoso.com', { declaredBytes: 0, smtpUtf8 });
+    await clock.advance(0);
+  };
+  for (let i = 0; i < 5; i++) await attempt(false);
+  expect(events).toHaveLength(1);
+  expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+  await attempt(true);
+  expect(events).toHaveLength(2);
+  await clock.advance(60_000);
+  await attempt(false);
+  expect(events).toHaveLength(3);
+});

@@ -1,0 +1,175 @@
+/** The small parts of a session on their own: first bytes, the end of DATA, deadlines, counters. */
+import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.ts';
+import { createBoundedMap } from '../../src/intake/bounded-map.ts';
+import { createWindowCounter } from '../../src/intake/counters.ts';
+import { createDeadlines } from '../../src/intake/deadlines.ts';
+import { isTlsHello } from '../../src/intake/first-bytes.ts';
+import { createTerminatorFinder } from '../../src/intake/terminator.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+
+describe('the first bytes', () => {
+  test.each([
+    ['160301', true],
+    ['16', true],
+    ['802e01', true],
+    ['80', true],
+    ['802e02', false],
+    ['45484c4f', false],
+    ['0d0a', false],
+    ['', false],
+  ])('%s means a TLS hello: %s', (hex, expected) => {
+    expect(isTlsHello(Buffer.from(hex, 'hex'))).toBe(expected);
+  });
+});
+
+describe('the end of DATA', () => {
+  const endOf = (chunks: string[]) => {
+    const finder = createTerminatorFinder();
+    const found = chunks.map((chunk) => finder.find(Buffer.from(chunk)));
+    return found;
+  };
+
+  test.each([
+    [['.\r\n'], [3]],
+    [['a\r\n.\r\nQUIT'], [6]],
+    [
+      ['a\r\n', '.\r\n'],
+      [-1, 3],
+    ],
+    [
+      ['a\r', '\n', '.', '\r', '\nX'],
+      [-1, -1, -1, -1, 1],
+    ],
+    [['..\r\n.\r\n'], [7]],
+    [['a\n.\n'], [-1]],
+    [['a\r\n.\n'], [-1]],
+    [['a\n.\r\n'], [-1]],
+    [['a\r\n.\rb'], [-1]],
+    [
+      ['\n', '.\r\n'],
+      [-1, -1],
+    ],
+  ])('%j is found at %j', (chunks, expected) => {
+    expect(endOf(chunks)).toEqual(expected);
+  });
+});
+
+describe('the deadlines', () => {
+  const SECOND = 1000;
+  const MINUTE = 60 * SECOND;
+  const setUp = () => {
+    const clock = createFakeClock();
+    const expired: string[] = [];
+    const deadlines = createDeadlines(clock, (code) => expired.push(code));
+    return { clock, expired, deadlines };
+  };
+
+  test('cuts a silent device after the command limit', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('command');
+    await clock.advance(LIMITS.commandIdleMaxMs - 1);
+    expect(expired).toEqual([]);
+    await clock.advance(1);
+    expect(expired).toEqual(['intake.command-timeout']);
+  });
+
+  test('gives no more time to a command that comes byte by byte', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('command');
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(MINUTE / 2);
+      deadlines.received(1);
+    }
+    expect(expired).toEqual(['intake.command-timeout']);
+  });
+
+  test('does not count the time in which the box owes a reply', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('reply');
+    await clock.advance(60 * MINUTE);
+    expect(expired).toEqual([]);
+  });
+
+  test('cuts DATA below the minimum rate after the first minute', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('data');
+    for (let i = 0; i < 60; i++) {
+      await clock.advance(SECOND);
+      deadlines.received(10);
+    }
+    expect(expired).toEqual([]);
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(SECOND);
+      deadlines.received(10);
+    }
+    expect(expired).toEqual(['intake.data-too-slow']);
+  });
+
+  test('lets a device pause in DATA while it scans the next page', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('data');
+    for (let page = 0; page < 10; page++) {
+      deadlines.received(80_000);
+      await clock.advance(3 * MINUTE);
+    }
+    expect(expired).toEqual([]);
+  });
+
+  test('does not let a trickle pay for a second long pause', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('data');
+    await clock.advance(9 * MINUTE);
+    deadlines.received(1);
+    await clock.advance(9 * MINUTE);
+    deadlines.received(1);
+    await clock.advance(2 * MINUTE);
+    expect(expired).toEqual(['intake.data-too-slow']);
+  });
+
+  test('cuts DATA after the longest pause', async () => {
+    const { clock, expired, deadlines } = setUp();
+    deadlines.enter('data');
+    deadlines.received(1_000_000);
+    await clock.advance(LIMITS.dataIdleMaxMs);
+    expect(expired).toEqual(['intake.data-timeout']);
+  });
+
+  test('ends every session in the end, whatever the device does', async () => {
+    const { clock, expired, deadlines } = setUp();
+    for (let i = 0; i < 121; i++) {
+      deadlines.enter('command');
+      await clock.advance(MINUTE);
+    }
+    expect(expired).toEqual(['intake.session-timeout']);
+  });
+
+  test('leaves no timer behind', () => {
+    const { clock, deadlines } = setUp();
+    deadlines.enter('data');
+    deadlines.stop();
+    expect(clock.pendingTimers()).toBe(0);
+  });
+});
+
+describe('the window counter', () => {
+  test('forgets after two windows, and slides in between', async () => {
+    const clock = createFakeClock();
+    const counter = createWindowCounter(clock, 1000);
+    for (let i = 0; i < 10; i++) counter.add('a');
+    expect(counter.count('a')).toBe(10);
+    await clock.advance(1500);
+    expect(counter.count('a')).toBe(5);
+    await clock.advance(500);
+    expect(counter.count('a')).toBe(0);
+  });
+});
+
+test('a bounded map drops its oldest entry', () => {
+  const map = createBoundedMap<number>(2);
+  map.set('a', 1);
+  map.set('b', 2);
+  map.set('a', 3);
+  map.set('c', 4);
+  expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([3, undefined, 4]);
+});
