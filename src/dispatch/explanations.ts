@@ -17,7 +17,8 @@ export type ExplanationCode =
   | 'route.paused-by-operator'
   | 'route.day-budget-used'
   | 'route.unknown'
-  | 'clock.unset';
+  | 'clock.unset'
+  | 'clock.was-ahead';
 
 type Row = (facts: ExplanationFacts) => Omit<Explanation, 'code'>;
 
@@ -55,6 +56,10 @@ export const EXPLANATIONS = {
     cause:
       'The clock of this box is not set yet, so certificates and times cannot be trusted and nothing is sent.',
     advice: 'Let the box reach a time server (NTP, UDP port 123), or set its clock by hand.',
+  }),
+  'clock.was-ahead': () => ({
+    cause: 'The clock of this box was ahead when this message was scheduled, so it is due at once now.',
+    advice: 'Nothing needs to be done; a clock that is ahead at every start points to a weak clock battery.',
   }),
 } as const satisfies Record<ExplanationCode, Row>;
 

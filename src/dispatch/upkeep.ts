@@ -1,8 +1,17 @@
 /** Work beside the deliveries: messages that grew too old while waiting, times that a wrong clock left behind. */
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
-import type { Claim, ClaimFilter, MessageFilter, MessageSummary, Spool } from '../spool/types.ts';
+import type {
+  Claim,
+  ClaimFilter,
+  MessageFilter,
+  MessageSummary,
+  RecipientSettlement,
+  RecipientStatus,
+  Spool,
+} from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { explain } from './explanations.ts';
 import type { Keeper } from './keeper.ts';
 import { tooOld } from './settlement.ts';
 
@@ -56,24 +65,39 @@ async function failOrGiveBack(claim: Claim, deps: UpkeepDeps): Promise<void> {
 
 /**
  * Makes due at once what is scheduled later than any wait could put it: it was scheduled by a clock that was ahead,
- * and would be stranded. Resolves with the number of recipients freed.
+ * and would be stranded. Nothing of that is due, so nothing of it is claimed by anyone. Resolves with the number of
+ * recipients freed.
  */
 export async function freeStranded(now: number, spool: Spool): Promise<number> {
-  const filter: MessageFilter = { states: ['deferred'] };
+  const filter: MessageFilter = { states: ['queued', 'deferred'] };
   let freed = 0;
   let before: MessageId | null = null;
   for (;;) {
     const page: MessageSummary[] = await spool.list(filter, { limit: PAGE, before });
-    const ids = page.filter((message) => isStranded(message, now)).map((message) => message.head.id);
-    if (ids.length > 0) freed += (await spool.act('retry', { ...filter, ids }, 'clock')).changed;
+    for (const message of page) freed += await freeMessage(message, now, spool);
     before = page.at(-1)?.head.id ?? null;
     if (page.length < PAGE) return freed;
   }
 }
 
-function isStranded(message: MessageSummary, now: number): boolean {
-  return message.recipients.some(
-    ({ state, nextAttemptAt }) =>
-      state === 'deferred' && nextAttemptAt !== null && nextAttemptAt > now + LIMITS.retryDelayMaxMs,
-  );
+async function freeMessage(message: MessageSummary, now: number, spool: Spool): Promise<number> {
+  const recipients = message.recipients.filter((recipient) => isStranded(recipient, now));
+  if (recipients.length === 0) return 0;
+  await spool.settle({
+    messageId: message.head.id,
+    attempt: null,
+    recipients: recipients.map(({ id }) => dueNow(id, now)),
+  });
+  return recipients.length;
+}
+
+function isStranded({ state, nextAttemptAt }: RecipientStatus, now: number): boolean {
+  const isScheduled = state === 'queued' || state === 'deferred';
+  return isScheduled && nextAttemptAt !== null && nextAttemptAt > now + LIMITS.retryDelayMaxMs;
+}
+
+function dueNow(recipientId: number, now: number): RecipientSettlement {
+  const { code, cause } = explain('clock.was-ahead');
+  const spent = { spendTry: false, uncertain: false, reply: null };
+  return { recipientId, state: 'deferred', nextAttemptAt: now, code, cause, ...spent };
 }

@@ -9,6 +9,7 @@ import {
   createGate,
   createScriptedRoute,
   delivered,
+  faultReport,
   outcomes,
   reportOf,
   type ScriptedRoute,
@@ -114,6 +115,18 @@ describe('a clock that was ahead', () => {
   });
 });
 
+describe('a message that came in while the clock was ahead', () => {
+  it('is sent when the clock has been set back', async () => {
+    const now = clock.now();
+    clock.setWallClock(now + 3 * DAY);
+    const id = await accept(test.spool, clock);
+    clock.setWallClock(now);
+    await run(createScriptedRoute({ id: 'mailbox', clock }));
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
+    expect((await eventsOf(test.spool, 'message.deferred'))[0]?.data.code).toBe('clock.was-ahead');
+  });
+});
+
 describe('a spool that cannot write', () => {
   it('does not make a delivered message go out twice: the settlement is kept and written later', async () => {
     let isBroken = true;
@@ -193,26 +206,30 @@ describe('a stop', () => {
     expect(await statesOf(test.spool, id)).toEqual(['delivered']);
   });
 
-  it('cuts a delivery short after the grace: the route stays open and the recipient is untouched', async () => {
-    const mailbox = createScriptedRoute({
-      id: 'mailbox',
-      clock,
-      answer: (message, signal) =>
-        new Promise((resolve) => {
-          signal.addEventListener('abort', () =>
-            resolve({ ...reportOf(message, outcomes.delivered), results: [] }),
-          );
-        }),
-    });
-    const id = await accept(test.spool, clock);
-    const { stop } = await run(mailbox);
-    const startedAt = clock.monotonicMs();
-    await stop();
-    expect(clock.monotonicMs() - startedAt).toBeLessThanOrEqual(LIMITS.stopMaxMs);
-    const { recipients, attempts } = await show(test.spool, id);
-    expect([recipients[0]?.state, recipients[0]?.tries, attempts.length]).toEqual(['queued', 0, 0]);
-    expect(await eventsOf(test.spool, 'route.paused')).toEqual([]);
-  });
+  it.each([
+    ['nothing', { upstream: null, results: [], fault: null }],
+    ['a fault', faultReport()],
+  ])(
+    'cuts a delivery short after the grace: a route that then reports %s stays open, its message untouched',
+    async (_what, report) => {
+      const mailbox = createScriptedRoute({
+        id: 'mailbox',
+        clock,
+        answer: (_message, signal) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => resolve(report));
+          }),
+      });
+      const id = await accept(test.spool, clock);
+      const { stop } = await run(mailbox);
+      const startedAt = clock.monotonicMs();
+      await stop();
+      expect(clock.monotonicMs() - startedAt).toBeLessThanOrEqual(LIMITS.stopMaxMs);
+      const { recipients, attempts } = await show(test.spool, id);
+      expect([recipients[0]?.state, recipients[0]?.tries, attempts.length]).toEqual(['queued', 0, 0]);
+      expect(await eventsOf(test.spool, 'route.paused')).toEqual([]);
+    },
+  );
 
   it('ends in time even when a route does not react', async () => {
     const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => new Promise(() => {}) });

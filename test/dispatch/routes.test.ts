@@ -65,6 +65,24 @@ describe('a route at fault', () => {
     expect(mailbox.asked.length - before).toBe(1);
   });
 
+  it('is not probed while an attempt from before the pause is under way', async () => {
+    const gate = createGate();
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: gate.answer });
+    for (let i = 0; i < 4; i++) await accept(test.spool, clock);
+    const { pass, quiet } = await run(mailbox);
+    gate.release(faultReport());
+    await pass(2 * MINUTE);
+    expect(mailbox.asked).toHaveLength(3);
+    gate.release();
+    gate.release();
+    await quiet();
+    expect(mailbox.asked).toHaveLength(4);
+    while (gate.waiting() > 0) {
+      gate.release();
+      await quiet();
+    }
+  });
+
   it('is passed over: the next route of the rule takes the message', async () => {
     const direct = createScriptedRoute({ id: 'direct', clock, answer: () => faultReport() });
     const mailbox = createScriptedRoute({ id: 'mailbox', clock });
