@@ -1,0 +1,48 @@
+/** Whether there is room for more: the spool's own quota, and the free space of the disk. */
+import { statfsSync } from 'node:fs';
+import path from 'node:path';
+import { LIMITS } from '../core/limits.ts';
+import { readPragma } from './database.ts';
+import type { Store } from './store.ts';
+import type { SpoolRefusalReason } from './types.ts';
+
+export interface DiskSpaceOptions {
+  file: string;
+  maxBytes: number;
+  minFreeBytes: number;
+}
+
+export interface DiskSpace {
+  /** Why `incomingBytes` more than what is held don't fit, or null. */
+  refuses(store: Store, incomingBytes: number, now: number): SpoolRefusalReason | null;
+  /** Free bytes of the file system. */
+  freeBytes(): number;
+}
+
+export function createDiskSpace({ file, maxBytes, minFreeBytes }: DiskSpaceOptions): DiskSpace {
+  let known = { at: Number.NEGATIVE_INFINITY, bytes: 0 };
+
+  function freeBytes(): number {
+    const { bavail, bsize } = statfsSync(path.dirname(file));
+    return bavail * bsize;
+  }
+
+  /** What can still be written: free pages of the file are used before it grows. */
+  function writableBytes(store: Store, now: number): number {
+    // The wall clock may jump back: then it is asked again, too.
+    if (Math.abs(now - known.at) >= LIMITS.spoolFreeSpaceAgeMs) {
+      const freePages = Number(readPragma(store.db, 'freelist_count'));
+      const pageBytes = Number(readPragma(store.db, 'page_size'));
+      known = { at: now, bytes: freeBytes() + freePages * pageBytes };
+    }
+    return known.bytes;
+  }
+
+  return {
+    refuses(store, incomingBytes, now) {
+      if (store.counters.bodyBytes + incomingBytes > maxBytes) return 'quota';
+      return writableBytes(store, now) < minFreeBytes ? 'disk-full' : null;
+    },
+    freeBytes,
+  };
+}

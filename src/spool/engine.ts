@@ -1,0 +1,161 @@
+/**
+ * The spool as its own thread runs it: one executor per call, over one connection and one shared transaction.
+ *
+ * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable;
+ * bodies are read directly, because only accepted ones are asked for.
+ */
+import { actOn } from './act.ts';
+import { findBody, readChunk } from './body-read.ts';
+import { type Claims, claimDue, nextDueAt } from './claims.ts';
+import { createConnection, readBack } from './connection.ts';
+import { createDiskSpace } from './disk-space.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { keepHouse } from './housekeeping.ts';
+import { createOpenBodies } from './open-bodies.ts';
+import { isDamage, refusal } from './problems.ts';
+import type { SpoolAnswer, SpoolCalls, SpoolOperation, SpoolRequest, SpoolWorkerData } from './protocol.ts';
+import { createReceiving } from './receiving.ts';
+import type { SalvageReport } from './salvage.ts';
+import { settleMessage } from './settle.ts';
+import { listMessages, showMessage } from './show.ts';
+import { pendingMessages, statsOf } from './stats.ts';
+import type { Store } from './store.ts';
+import { createSweeper } from './sweeper.ts';
+
+/** An executor for every call. */
+export type Executors = {
+  [O in SpoolOperation]: (args: SpoolCalls[O]['args'], now: number) => Promise<SpoolCalls[O]['result']>;
+};
+
+export interface Engine {
+  handle(request: SpoolRequest): Promise<unknown>;
+}
+
+/** Makes the engine; the file is opened by the call `start`. */
+export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) => void): Engine {
+  const claims: Claims = new Map();
+  const bodies = createOpenBodies();
+  const space = createDiskSpace(data);
+  let hasNews = false;
+  let salvaged: SalvageReport | null = null;
+  let latestNow = 0;
+
+  const connection = createConnection({
+    database: { file: data.file, nativeBinding: data.nativeBinding, layout: data.layout },
+    boxKey: Buffer.from(data.key),
+    onEvent: () => {
+      hasNews = true;
+    },
+    onSalvaged(report) {
+      salvaged = report;
+      bodies.failed(refusal('disk-error', new Error('the spool file was replaced')), { all: true });
+      const { damagedFile, messages, lost } = report;
+      tell({ kind: 'log', level: 'error', event: 'spool.salvaged', fields: { damagedFile, messages, lost } });
+    },
+  });
+
+  /** At run time a file that can't be opened is a passing fault: the next call tries again. */
+  const store = (): Store => {
+    try {
+      return connection.store(latestNow);
+    } catch (error) {
+      throw refusal('disk-error', error);
+    }
+  };
+
+  const group = createGroupCommit({
+    connection: () => store().db,
+    onUndone: () => connection.reload(),
+    onCommitted() {
+      bodies.committed();
+      if (hasNews) tell({ kind: 'changed' });
+      hasNews = false;
+    },
+    onFailure(error) {
+      hasNews = false;
+      bodies.failed(refusal('disk-error', error), { all: false });
+      connection.giveUp({ damage: isDamage(error) });
+      const fields = { error: String(error) };
+      tell({ kind: 'log', level: 'error', event: 'spool.disk-failed', fields });
+    },
+  });
+
+  const sweeper = createSweeper({ store, group, isOpen: (number) => bodies.isOpen(number) });
+
+  const executors: Executors = {
+    async start(_args, now) {
+      // Unlike later, a start that fails says why and ends.
+      const opened = connection.store(now);
+      sweeper.wake();
+      return {
+        ...readBack(opened.db),
+        pending: pendingMessages(opened),
+        newestEventAt: opened.events.newestAt(),
+        salvaged,
+      };
+    },
+    async close() {
+      group.flush();
+      connection.giveUp({ damage: false });
+      return null;
+    },
+    ...createReceiving({ store, group, bodies, sweeper, space, encrypt: data.encrypt }),
+    bodyOf: ({ id }) => group.read(() => findBody(store(), id)),
+    async readChunk({ number, index }) {
+      return group.peek(() => readChunk(store(), { number, index }));
+    },
+    claimDue: (request) => group.read(() => claimDue(store(), claims, request)),
+    nextDueAt: ({ filter }) => group.read(() => nextDueAt(store(), claims, filter)),
+    async settle(settlement, now) {
+      const isKnown = await group.durable(() => settleMessage(store(), settlement, now));
+      claims.delete(settlement.messageId);
+      sweeper.wake();
+      if (!isKnown) {
+        const fields = { message: settlement.messageId };
+        tell({ kind: 'log', level: 'error', event: 'spool.settlement-without-message', fields });
+      }
+      return null;
+    },
+    async unclaim({ id }) {
+      claims.delete(id);
+      tell({ kind: 'changed' });
+      return null;
+    },
+    list: ({ filter, page }) => group.read(() => listMessages(store(), claims, filter, page)),
+    show: ({ id }) => group.read(() => showMessage(store(), claims, id)),
+    async act(request, now) {
+      const result = await group.durable(() => actOn(store(), claims, { ...request, now }));
+      sweeper.wake();
+      return result;
+    },
+    stats: () => group.read(() => statsOf(store(), claims, { ...data, freeBytes: space.freeBytes() })),
+    async record(event, now) {
+      await group.durable(() => store().events.append(now, event));
+      return null;
+    },
+    events: ({ afterSeq, limit }) => group.read(() => store().events.after(afterSeq, limit)),
+    getFacts: ({ room }) => group.read(() => store().facts.ofRoom(room)),
+    async putFact({ room, key, json }) {
+      await group.durable(() => store().facts.put(room, key, json));
+      return null;
+    },
+    async deleteFact({ room, key }) {
+      await group.durable(() => store().facts.remove(room, key));
+      return null;
+    },
+    async housekeep(cursor, now) {
+      const next = await group.durable(() => keepHouse(store(), data, cursor, now));
+      sweeper.wake();
+      return next;
+    },
+  };
+
+  return {
+    handle(request) {
+      latestNow = request.now;
+      // The type of a request ties its arguments to its operation; TypeScript can't follow that through an index.
+      const execute = executors[request.operation] as (args: unknown, now: number) => Promise<unknown>;
+      return execute(request.args, request.now);
+    },
+  };
+}

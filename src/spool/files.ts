@@ -1,0 +1,69 @@
+/** Names in the data folder that change hands: renamed in one step and made durable, and damaged files kept aside. */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import path from 'node:path';
+import { LIMITS } from '../core/limits.ts';
+
+/** Files that SQLite keeps beside a database; a left one would be applied to whatever has the name next. */
+const COMPANIONS = ['-journal', '-wal', '-shm'] as const;
+
+/** Puts the complete file `fresh` in the place of `file`, durably. */
+export function replaceFile(fresh: string, file: string): void {
+  renameSync(fresh, file);
+  syncFolderOf(file);
+}
+
+/** A name is on the disk only once its folder is (fsync(2)). */
+export function syncFolderOf(file: string): void {
+  const folder = openSync(path.dirname(file), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/**
+ * Gives the damaged `file` a second name that stays when a fresh file takes its place, and moves its companions.
+ * A crash in between leaves the damaged file where it was, to be salvaged again.
+ */
+export function setAside(file: string, damaged: string): void {
+  linkSync(file, damaged);
+  for (const suffix of COMPANIONS) {
+    if (existsSync(file + suffix)) renameSync(file + suffix, damaged + suffix);
+  }
+  removeOldDamaged(file);
+  syncFolderOf(file);
+}
+
+/** A name for a damaged file that nothing has yet, with the time in it. */
+export function nameForDamaged(file: string, nowMs: number): string {
+  const stamp = new Date(nowMs).toISOString().replace(/[:.]/g, '-');
+  for (let count = 0; ; count++) {
+    const suffix = count === 0 ? '' : `-${count}`;
+    const name = path.join(path.dirname(file), `${damagedPrefix(file)}${stamp}${suffix}.db`);
+    if (!existsSync(name)) return name;
+  }
+}
+
+function damagedPrefix(file: string): string {
+  return `${path.basename(file, '.db')}.damaged-`;
+}
+
+function removeOldDamaged(file: string): void {
+  const folder = path.dirname(file);
+  const damaged = readdirSync(folder)
+    .filter((name) => name.startsWith(damagedPrefix(file)) && name.endsWith('.db'))
+    .sort();
+  for (const name of damaged.slice(0, -LIMITS.spoolDamagedFilesMax)) {
+    for (const suffix of ['', ...COMPANIONS]) rmSync(path.join(folder, name + suffix), { force: true });
+  }
+}

@@ -1,0 +1,86 @@
+/** What the agent's thread and the spool's thread say to each other: every call once, with arguments and answer. */
+import type { EventRecord, NewEvent } from '../core/events.ts';
+import type { LogFields } from '../core/log.ts';
+import type { MessageId } from '../core/message.ts';
+import type { WireError } from './problems.ts';
+import type { StorageLayout } from './storage.ts';
+import type {
+  Claim,
+  ClaimFilter,
+  MessageDetail,
+  MessageFilter,
+  MessageSummary,
+  NewMessage,
+  OperatorAction,
+  Page,
+  Settlement,
+  SpoolStart,
+  SpoolStats,
+} from './types.ts';
+
+/** Bytes that own their whole ArrayBuffer, so that they can be handed over without a copy. */
+export type OwnedBytes = Uint8Array<ArrayBuffer>;
+
+/** What a new spool thread is told. */
+export interface SpoolWorkerData {
+  role: 'spool';
+  /** Path of the database file. */
+  file: string;
+  /** The box key, under which body keys are wrapped. */
+  key: Uint8Array;
+  /** Path of an unpacked better-sqlite3 addon; null where the package's own is used. */
+  nativeBinding: string | null;
+  layout: StorageLayout;
+  maxBytes: number;
+  minFreeBytes: number;
+  historyDays: number;
+  failedKeepDays: number;
+  encrypt: boolean;
+}
+
+/** How far housekeeping has come within one round. */
+export type HousekeepingCursor = { step: 'expire' | 'history' | 'events' | 'vacuum'; after: number };
+
+export interface SpoolCalls {
+  start: { args: null; result: SpoolStart };
+  close: { args: null; result: null };
+  /** Opens a body; the answer is its number in the other calls. */
+  receive: { args: null; result: number };
+  writeChunk: { args: { number: number; bytes: OwnedBytes }; result: null };
+  commit: { args: { number: number; bytes: OwnedBytes; message: NewMessage }; result: null };
+  abort: { args: { number: number }; result: null };
+  bodyOf: { args: { id: MessageId }; result: { number: number; chunkCount: number; bodyBytes: number } };
+  readChunk: { args: { number: number; index: number }; result: OwnedBytes };
+  claimDue: { args: { filter: ClaimFilter; limit: number; dueAt: number }; result: Claim[] };
+  nextDueAt: { args: { filter: ClaimFilter }; result: number | null };
+  settle: { args: Settlement; result: null };
+  unclaim: { args: { id: MessageId }; result: null };
+  list: { args: { filter: MessageFilter; page: Page }; result: MessageSummary[] };
+  show: { args: { id: MessageId }; result: MessageDetail | null };
+  /** One batch of an operator's action; `before` in the answer is where the next batch begins, or null. */
+  act: {
+    args: { action: OperatorAction; filter: MessageFilter; by: string; before: MessageId | null };
+    result: { changed: number; skipped: number; before: MessageId | null };
+  };
+  stats: { args: null; result: SpoolStats };
+  record: { args: NewEvent; result: null };
+  events: { args: { afterSeq: number; limit: number }; result: EventRecord[] };
+  getFacts: { args: { room: string }; result: [key: string, json: string][] };
+  putFact: { args: { room: string; key: string; json: string }; result: null };
+  deleteFact: { args: { room: string; key: string }; result: null };
+  housekeep: { args: HousekeepingCursor; result: HousekeepingCursor | null };
+}
+
+export type SpoolOperation = keyof SpoolCalls;
+
+/** `now` is the agent's wall clock at the time of the call: the spool thread has none of its own. */
+export type SpoolRequest = {
+  [O in SpoolOperation]: { id: number; now: number; operation: O; args: SpoolCalls[O]['args'] };
+}[SpoolOperation];
+
+export type SpoolAnswer =
+  | { kind: 'value'; id: number; value: unknown }
+  | { kind: 'failure'; id: number; error: WireError }
+  /** A commit added events or made recipients due. */
+  | { kind: 'changed' }
+  | { kind: 'log'; level: 'info' | 'warn' | 'error'; event: string; fields: LogFields };

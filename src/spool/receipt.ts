@@ -1,0 +1,81 @@
+/** A body on its way in, seen from the agent's thread: pieces of any size become chunks of the stored size. */
+import { LIMITS } from '../core/limits.ts';
+import type { OwnedBytes } from './protocol.ts';
+import type { Receipt } from './types.ts';
+import type { WorkerClient } from './worker-client.ts';
+
+/** A small message should not cost a whole chunk of memory; the buffer doubles from here. */
+const FIRST_BUFFER_BYTES = 16 * 1024;
+
+export function createReceipt(client: WorkerClient, number: number, chunkBytes: number): Receipt {
+  let buffer = new Uint8Array(Math.min(FIRST_BUFFER_BYTES, chunkBytes));
+  let used = 0;
+  let failure: unknown = null;
+  /** Chunks on their way, each settled without throwing. */
+  const inFlight = new Set<Promise<void>>();
+  let isOver = false;
+
+  /** Copies as much as fits into the chunk being filled and returns how much that was. */
+  function fill(bytes: Uint8Array): number {
+    const wanted = Math.min(used + bytes.length, chunkBytes);
+    if (wanted > buffer.length) {
+      const grown = new Uint8Array(Math.min(Math.max(wanted, buffer.length * 2), chunkBytes));
+      grown.set(buffer.subarray(0, used));
+      buffer = grown;
+    }
+    const taken = bytes.subarray(0, wanted - used);
+    buffer.set(taken, used);
+    used = wanted;
+    return taken.length;
+  }
+
+  function takeChunk(): OwnedBytes {
+    const chunk = buffer.subarray(0, used);
+    buffer = new Uint8Array(chunkBytes);
+    used = 0;
+    return chunk;
+  }
+
+  function send(): void {
+    const bytes = takeChunk();
+    const sent: Promise<void> = client.call('writeChunk', { number, bytes }, bytes).then(
+      () => void inFlight.delete(sent),
+      (error: unknown) => {
+        failure ??= error;
+        inFlight.delete(sent);
+      },
+    );
+    inFlight.add(sent);
+  }
+
+  function check(): void {
+    if (failure !== null) throw failure;
+    if (isOver) throw new Error('the receipt has been committed or aborted');
+  }
+
+  return {
+    async write(chunk) {
+      let rest: Uint8Array = chunk;
+      while (rest.length > 0) {
+        check();
+        // Only now is it certain that the full chunk is not the last one.
+        if (used === chunkBytes) send();
+        rest = rest.subarray(fill(rest));
+        while (inFlight.size >= LIMITS.chunksInFlightMax) await Promise.race(inFlight);
+      }
+      check();
+    },
+    async commit(message) {
+      check();
+      isOver = true;
+      const bytes = takeChunk();
+      // Calls arrive in the order they were made: this one finds every chunk written, or the body broken.
+      await client.call('commit', { number, bytes, message }, bytes);
+    },
+    async abort() {
+      if (isOver) return;
+      isOver = true;
+      await client.call('abort', { number });
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/** Writes what became of an attempt: states, times, the verbatim replies and their events, in one go. */
+import { assertNever } from '../core/assert.ts';
+import type { NewEvent } from '../core/events.ts';
+import type { StoredMessage } from './message-table.ts';
+import type { RecipientChange, StoredRecipient } from './recipient-table.ts';
+import { concludeChange, type Store } from './store.ts';
+import type { AttemptRecord, RecipientSettlement, Settlement } from './types.ts';
+
+/** States in which a recipient may be settled; `sending` is one of them on the disk. */
+const SETTLEABLE = ['queued', 'deferred'] as const;
+
+type Pair = { recipient: StoredRecipient; settlement: RecipientSettlement };
+
+/**
+ * To be run inside a transaction. False when the message is not there, which only damage to the file brings about.
+ * @throws when the settlement does not fit the recipients; nothing is changed then.
+ */
+export function settleMessage(store: Store, settlement: Settlement, now: number): boolean {
+  const message = store.messages.byId(settlement.messageId);
+  if (message === null) return false;
+  const pairs = pair(store.recipients.ofMessage(message.body.number), settlement);
+  for (const { recipient, settlement: one } of pairs) {
+    store.recipients.change(recipient, changeOf(recipient, one, settlement.attempt !== null));
+    store.events.append(now, eventOf(message, settlement, { recipient, settlement: one }, now));
+  }
+  if (settlement.attempt !== null) {
+    store.attempts.insert(message.body.number, settlement.attempt, pairs.map(resultOf));
+  }
+  if (pairs.length > 0) concludeChange(store, message.body.number, now);
+  return true;
+}
+
+function pair(
+  recipients: readonly StoredRecipient[],
+  { messageId, recipients: settlements }: Settlement,
+): Pair[] {
+  const byId = new Map(recipients.map((recipient) => [recipient.id, recipient]));
+  return settlements.map((settlement) => {
+    const recipient = byId.get(settlement.recipientId);
+    // Each may be settled once: what was taken is not there for a second.
+    byId.delete(settlement.recipientId);
+    if (recipient === undefined) {
+      throw new Error(`recipient ${settlement.recipientId} is not one of message ${messageId}`);
+    }
+    if (!SETTLEABLE.some((state) => state === recipient.state)) {
+      throw new Error(
+        `recipient ${recipient.id} of message ${messageId} is ${recipient.state}, not being sent`,
+      );
+    }
+    return { recipient, settlement };
+  });
+}
+
+function changeOf(
+  { tries }: StoredRecipient,
+  settlement: RecipientSettlement,
+  hasAttempt: boolean,
+): RecipientChange {
+  const tried = tries + (hasAttempt ? 1 : 0);
+  switch (settlement.state) {
+    case 'delivered':
+      return { state: 'delivered', tries: tried, code: null, cause: null };
+    case 'deferred':
+      return {
+        state: 'deferred',
+        nextAttemptAt: settlement.nextAttemptAt,
+        tries: tries + (settlement.spendTry ? 1 : 0),
+        code: settlement.code,
+        cause: settlement.cause,
+      };
+    case 'failed':
+    case 'held':
+      return { state: settlement.state, tries: tried, code: settlement.code, cause: settlement.cause };
+    default:
+      return assertNever(settlement);
+  }
+}
+
+function eventOf(
+  { head }: StoredMessage,
+  { attempt }: Settlement,
+  { recipient, settlement }: Pair,
+  now: number,
+): NewEvent {
+  const about = { message: head.id, recipient: recipient.address };
+  const route = attempt?.routeId ?? null;
+  switch (settlement.state) {
+    case 'delivered': {
+      if (attempt === null) throw new Error(`message ${head.id} can't be delivered without an attempt`);
+      const tls = attempt.upstream?.tls ?? null;
+      const waitedMs = Math.max(0, now - head.receivedAt);
+      const { reply } = settlement;
+      return { type: 'message.delivered', data: { ...about, route: attempt.routeId, tls, reply, waitedMs } };
+    }
+    case 'deferred': {
+      const { code, cause, uncertain } = settlement;
+      const nextAttemptAt = Math.ceil(settlement.nextAttemptAt);
+      return { type: 'message.deferred', data: { ...about, route, code, cause, nextAttemptAt, uncertain } };
+    }
+    case 'failed': {
+      const { code, cause, reply } = settlement;
+      return { type: 'message.failed', data: { ...about, route, code, cause, reply } };
+    }
+    case 'held':
+      return { type: 'message.held', data: { ...about, code: settlement.code, cause: settlement.cause } };
+    default:
+      return assertNever(settlement);
+  }
+}
+
+function resultOf({ recipient, settlement }: Pair): AttemptRecord['results'][number] {
+  return {
+    address: recipient.address,
+    state: settlement.state,
+    code: settlement.state === 'delivered' ? null : settlement.code,
+    cause: settlement.state === 'delivered' ? null : settlement.cause,
+    reply: settlement.reply ?? null,
+    uncertain: settlement.state === 'deferred' && settlement.uncertain,
+  };
+}

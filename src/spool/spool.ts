@@ -1,0 +1,195 @@
+/**
+ * The spool as the other rooms see it: every accepted message, in SQLite, behind a thread of its own.
+ *
+ * States on the disk: queued, deferred, held, delivered, failed, cancelled. `sending` is a claim in the thread's
+ * memory (claims.ts). What a caller awaits here is durable when the promise resolves.
+ */
+import path from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import type { Clock, Timer } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { createBodyStream } from './body-stream.ts';
+import { FIRST_STEP } from './housekeeping.ts';
+import type { HousekeepingCursor, SpoolWorkerData } from './protocol.ts';
+import { createReceipt } from './receipt.ts';
+import type { SpoolSettings } from './settings.ts';
+import { STORAGE, type StorageLayout } from './storage.ts';
+import type { MessageFilter, OperatorAction, Spool } from './types.ts';
+import { createWorkerClient, type WorkerClient } from './worker-client.ts';
+
+export interface SpoolDeps {
+  clock: Clock;
+  log: Log;
+  settings: SpoolSettings;
+  /** The data folder; the database is `spool.db` in it. */
+  directory: string;
+  /** The box key, 32 bytes. */
+  key: Buffer;
+  /** Path of an unpacked better-sqlite3 addon; null where the package's own is used. */
+  nativeBinding: string | null;
+  /** Starts a thread that calls `runSpoolWorker` with this data. */
+  startWorker(data: SpoolWorkerData): Worker;
+  /** The thread ended by itself: the agent must end and be started again. */
+  onFatal(error: Error): void;
+  /** Another layout than the measured one, for measuring. */
+  layout?: StorageLayout;
+}
+
+/** Name of the database in the data folder. */
+export const SPOOL_FILE = 'spool.db';
+
+/** Makes the spool; nothing is opened before `start`. */
+export function createSpool(deps: SpoolDeps): Spool {
+  const { clock, log, settings } = deps;
+  const layout = deps.layout ?? STORAGE;
+  const listeners = new Set<() => void>();
+  const client = createWorkerClient({
+    clock,
+    log,
+    data: workerData(deps, layout),
+    startWorker: deps.startWorker,
+    onChanged: () => {
+      for (const listener of [...listeners]) listener();
+    },
+    onFatal(error) {
+      log.error('spool.thread-ended', { error: describeError(error) });
+      deps.onFatal(error);
+    },
+  });
+  const housekeeping = createHousekeeping(client, { clock, log });
+
+  return {
+    async start() {
+      client.start();
+      try {
+        const started = await client.call('start', null);
+        housekeeping.start();
+        return started;
+      } catch (error) {
+        await client.end();
+        throw error;
+      }
+    },
+    async stop() {
+      await housekeeping.stop();
+      await client.end();
+    },
+    receive: async () => createReceipt(client, await client.call('receive', null), layout.chunkBytes),
+    claimDue: (now, filter, limit) =>
+      client.call('claimDue', { filter, limit: bounded(limit), dueAt: Math.floor(now) }),
+    nextDueAt: (filter) => client.call('nextDueAt', { filter }),
+    openBody: async (id) => createBodyStream(client, id, await client.call('bodyOf', { id })),
+    async settle(settlement) {
+      await client.call('settle', settlement);
+    },
+    async unclaim(id) {
+      await client.call('unclaim', { id });
+    },
+    list: (filter, page) => client.call('list', { filter, page: { ...page, limit: bounded(page.limit) } }),
+    show: (id) => client.call('show', { id }),
+    act: (action, filter, by) => actInBatches(client, { action, filter, by }),
+    stats: () => client.call('stats', null),
+    async record(event) {
+      await client.call('record', event);
+    },
+    events: (afterSeq, limit) => client.call('events', { afterSeq, limit: bounded(limit) }),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async getFacts(room) {
+      const facts = await client.call('getFacts', { room });
+      return new Map(facts.map(([key, json]): [string, unknown] => [key, JSON.parse(json)]));
+    },
+    async putFact(room, key, value) {
+      await client.call('putFact', { room, key, json: factText(room, key, value) });
+    },
+    async deleteFact(room, key) {
+      await client.call('deleteFact', { room, key });
+    },
+  };
+
+  function workerData({ directory, key, nativeBinding }: SpoolDeps, chosen: StorageLayout): SpoolWorkerData {
+    const { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt } = settings;
+    const limits = { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt };
+    return {
+      role: 'spool',
+      file: path.join(directory, SPOOL_FILE),
+      key,
+      nativeBinding,
+      layout: chosen,
+      ...limits,
+    };
+  }
+}
+
+function bounded(limit: number): number {
+  return Math.max(0, Math.min(Math.floor(limit), LIMITS.spoolAnswerRowsMax));
+}
+
+function factText(room: string, key: string, value: unknown): string {
+  const json: string | undefined = JSON.stringify(value);
+  if (json === undefined) throw new TypeError(`fact ${room}/${key} is not a JSON value`);
+  if (json.length > LIMITS.spoolFactBytesMax) throw new RangeError(`fact ${room}/${key} is too large`);
+  return json;
+}
+
+async function actInBatches(
+  client: WorkerClient,
+  request: { action: OperatorAction; filter: MessageFilter; by: string },
+): Promise<{ changed: number; skipped: number }> {
+  const total = { changed: 0, skipped: 0 };
+  let before: string | null = null;
+  do {
+    const batch: { changed: number; skipped: number; before: string | null } = await client.call('act', {
+      ...request,
+      before,
+    });
+    total.changed += batch.changed;
+    total.skipped += batch.skipped;
+    before = batch.before;
+  } while (before !== null);
+  return total;
+}
+
+interface Housekeeping {
+  start(): void;
+  /** Resolves when the slice under way is over. */
+  stop(): Promise<void>;
+}
+
+/** A round at the start and then every hour. */
+function createHousekeeping(client: WorkerClient, { clock, log }: { clock: Clock; log: Log }): Housekeeping {
+  let timer: Timer | null = null;
+  let round: Promise<void> = Promise.resolve();
+  let isStopped = false;
+
+  async function run(): Promise<void> {
+    let cursor: HousekeepingCursor | null = FIRST_STEP;
+    while (cursor !== null && !isStopped) cursor = await client.call('housekeep', cursor);
+  }
+
+  function begin(): void {
+    round = run()
+      .catch((error: unknown) => {
+        // The next round does what this one could not.
+        if (!isStopped) log.warn('spool.housekeeping-failed', { error: describeError(error) });
+      })
+      .then(() => {
+        if (!isStopped) timer = clock.schedule(LIMITS.spoolHousekeepingMs, begin);
+      });
+  }
+
+  return {
+    start() {
+      isStopped = false;
+      begin();
+    },
+    async stop() {
+      isStopped = true;
+      timer?.cancel();
+      await round;
+    },
+  };
+}

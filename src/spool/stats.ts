@@ -1,0 +1,54 @@
+/** How the spool stands, from running totals and indexes. */
+import type { RecipientState } from '../core/message.ts';
+import type { Claims } from './claims.ts';
+import { readPragma } from './database.ts';
+import { CHILDREN_MAX, ownerOf } from './numbers.ts';
+import type { Store } from './store.ts';
+import type { SpoolStats } from './types.ts';
+
+/** Messages with a recipient that will be sent by itself. */
+export function pendingMessages({ db }: Store): number {
+  const count = db.prepare<[], number>(
+    `SELECT count(DISTINCT id / ${CHILDREN_MAX}) FROM recipients WHERE next_attempt_at IS NOT NULL`,
+  );
+  return count.pluck().get() ?? 0;
+}
+
+export function statsOf(
+  store: Store,
+  claims: Claims,
+  { maxBytes, freeBytes }: { maxBytes: number; freeBytes: number },
+): SpoolStats {
+  return {
+    recipients: shownCounts(store, claims),
+    oldestPendingAt: oldestPendingAt(store),
+    databaseBytes: Number(readPragma(store.db, 'page_count')) * Number(readPragma(store.db, 'page_size')),
+    bodyBytes: store.counters.bodyBytes,
+    maxBytes,
+    freeBytes,
+  };
+}
+
+function shownCounts(store: Store, claims: Claims): Record<RecipientState, number> {
+  const counts = { ...store.counters.recipients, sending: 0 };
+  for (const [id, claimed] of claims) {
+    const message = store.messages.byId(id);
+    if (message === null) continue;
+    for (const recipient of store.recipients.ofMessage(message.body.number)) {
+      if (!claimed.has(recipient.id)) continue;
+      counts[recipient.state]--;
+      counts.sending++;
+    }
+  }
+  return counts;
+}
+
+/** Numbers are given in the order of arrival, so the lowest pending one is the oldest. */
+function oldestPendingAt({ db, messages }: Store): number | null {
+  const lowest = db
+    .prepare<[], number | null>('SELECT min(id) FROM recipients WHERE next_attempt_at IS NOT NULL')
+    .pluck()
+    .get();
+  if (lowest === undefined || lowest === null) return null;
+  return messages.byNumber(ownerOf(lowest))?.head.receivedAt ?? null;
+}
