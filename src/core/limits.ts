@@ -50,8 +50,8 @@ export const LIMITS = {
   spoolUncommittedBytesMax: 4 * 1024 * KIB,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
-  /** Chunks erased in one go, within a settlement or by the sweep: the next 250 waits for no more. */
-  spoolEraseChunksMax: 32,
+  /** Chunks erased in one go (8 MiB), within a settlement or by the sweep: the next 250 waits for no more. */
+  spoolEraseChunksMax: 128,
   /** Free space is asked of the file system at most this often; `minFreeBytes` covers what comes in between. */
   spoolFreeSpaceAgeMs: SECOND,
   /** Housekeeping: how often, and messages or events looked at before others get their turn. */
