@@ -7,7 +7,7 @@ import { type HostFaults, hugeReply } from './faults.ts';
 import type { MessageStore } from './message-store.ts';
 import type { Stage, Subject } from './replies.ts';
 import type { ReplyScript } from './reply-script.ts';
-import type { ClientCertificate, HostPolicy } from './session.ts';
+import type { HostPolicy } from './session.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 import { createWire, type Wire } from './wire.ts';
 
@@ -35,8 +35,8 @@ export interface Dialogue extends Pick<Wire, 'readLine' | 'readChunk' | 'unread'
   answer(stage: Stage, reply: string, about?: Subject): Promise<boolean>;
   /** Sends a reply that no script changes. */
   send(reply: string): Promise<void>;
-  /** Shakes hands as the server; what was read ahead in clear is forgotten. Null and a failure text if it fails. */
-  upgrade(): Promise<{ socket: TLSSocket } | { failure: string }>;
+  /** Sends `reply` and shakes hands as the server; what was read ahead in clear is forgotten. */
+  upgrade(reply: string): Promise<{ socket: TLSSocket } | { failure: string }>;
 }
 
 export function createDialogue(deps: EngineDeps, raw: Socket): Dialogue {
@@ -74,10 +74,14 @@ export function createDialogue(deps: EngineDeps, raw: Socket): Dialogue {
     isOver = true;
   }
 
-  async function upgrade(): Promise<{ socket: TLSSocket } | { failure: string }> {
+  async function upgrade(reply: string): Promise<{ socket: TLSSocket } | { failure: string }> {
     const authorities = deps.policy.clientAuthorities();
     const secureContext = await deps.contexts.context(deps.faults(), authorities ?? []);
+    // From here on bytes wait in the paused socket, where the TLS layer picks them up: the peer's
+    // ClientHello may come before the 220 is known to be written.
     wire.detach();
+    raw.pause();
+    await send(reply);
     const secure = new TLSSocket(raw, {
       isServer: true,
       secureContext,
@@ -125,14 +129,4 @@ export function createDialogue(deps: EngineDeps, raw: Socket): Dialogue {
 /** Classes 2 and 3 (RFC 5321 section 4.2.1). */
 export function isPositive(reply: string): boolean {
   return reply.startsWith('2') || reply.startsWith('3');
-}
-
-/** Names in the peer's certificate, and whether it chained to a known authority; null without one. */
-export function clientCertificateOf(socket: TLSSocket): ClientCertificate | null {
-  const certificate = socket.getPeerX509Certificate();
-  if (!certificate) return null;
-  const alternative = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)];
-  const common = /^CN=(.+)$/m.exec(certificate.subject);
-  const names = [...alternative, ...(common ? [common] : [])].flatMap((found) => found[1] ?? []);
-  return { names: [...new Set(names)], trusted: socket.authorized };
 }

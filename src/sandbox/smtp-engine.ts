@@ -6,8 +6,9 @@
  */
 import type { Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
+import { clientCertificateOf } from './client-certificate.ts';
 import { BAD_ARGUMENTS, BAD_SEQUENCE, type Conversation, resetEnvelope } from './conversation.ts';
-import { clientCertificateOf, createDialogue, type EngineDeps } from './dialogue.ts';
+import { createDialogue, type EngineDeps, isPositive } from './dialogue.ts';
 import { receiveChunk, receiveData } from './receive.ts';
 import { ADVERTISED_BYTES_MAX, type Session, type SessionRecord } from './session.ts';
 import { readCredentials } from './smtp-auth.ts';
@@ -101,9 +102,15 @@ async function starttls(talk: Conversation): Promise<void> {
   const faults = talk.deps.faults();
   if (faults.stripStarttls || faults.plainTextOnly) return dialogue.send(UNRECOGNIZED);
   if (session.tls) return dialogue.send(BAD_SEQUENCE);
-  if (!(await dialogue.answer('starttls', '220 2.0.0 SMTP server ready'))) return;
-  if ((await dialogue.choose('tls', '')) === null) return;
-  const upgraded = await dialogue.upgrade();
+  const reply = await dialogue.choose('starttls', '220 2.0.0 SMTP server ready');
+  if (reply === null) return;
+  if (!isPositive(reply)) return dialogue.send(reply);
+  if (faults.cutAt === 'tls' || faults.silentAt === 'tls') {
+    await dialogue.send(reply);
+    await dialogue.choose('tls', '');
+    return;
+  }
+  const upgraded = await dialogue.upgrade(reply);
   if ('failure' in upgraded) {
     record.failure = upgraded.failure;
     return dialogue.cut();
@@ -111,7 +118,11 @@ async function starttls(talk: Conversation): Promise<void> {
   const { socket } = upgraded;
   session.tls = { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher().name };
   record.tls = session.tls;
-  session.clientCertificate = clientCertificateOf(socket);
+  session.clientCertificate = clientCertificateOf(
+    socket,
+    talk.deps.policy.clientAuthorities() ?? [],
+    talk.deps.clock.now(),
+  );
   // What was learned in clear is forgotten (RFC 3207 section 4.2).
   session.ehlo = null;
   resetEnvelope(talk);
