@@ -170,7 +170,11 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     },
     signIn(credentials) {
       const result = signIn.check(address, credentials);
-      if (!result) return refuse('intake.sign-in-refused', { user: credentials.user });
+      if (!result) {
+        // A name that nobody has may be a password typed into the wrong field: it stays out of the log.
+        const user = signIn.knows(credentials.user) ? credentials.user : null;
+        return refuse('intake.sign-in-refused', { user });
+      }
       signedIn = result;
       deps.log.info('device.signed-in', { address, user: result.user, device: deviceId() });
       return result;

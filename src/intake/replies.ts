@@ -272,7 +272,8 @@ export const SILENT_REFUSALS = {
   },
   'intake.tls-late': {
     cause: 'The device started TLS only after the plain-text banner was sent.',
-    advice: 'Nothing to do: the box has learned it and waits for this device from now on.',
+    advice:
+      'Nothing to do on a listener with tls: auto, it waits for this device from now on; set other listeners to auto.',
   },
   'intake.connection-lost': {
     cause: 'The device closed the connection in the middle of a message.',

@@ -21,6 +21,7 @@ export type SignedIn = { user: string; as: DeviceSettings | 'test' };
 
 export interface SignIn {
   hasLogins(): boolean;
+  knows(user: string): boolean;
   /** Null when user or password is wrong; the failure then counts against the address. */
   check(address: string, credentials: Credentials): SignedIn | null;
   /** True while an address has failed too often; nothing is checked then. */
@@ -50,6 +51,7 @@ export function createSignIn(deps: { clock: Clock; devices: readonly DeviceSetti
 
   return {
     hasLogins: () => logins.size > 0,
+    knows: (user) => logins.has(user),
     check(address, { user, proof }) {
       const known = logins.get(user);
       const expected = (known ?? nobody).password.reveal();

@@ -53,17 +53,20 @@ export function startHandshake(socket: Socket, secureContext: SecureContext): Ha
   const tlsSocket = new TLSSocket(socket, { isServer: true, secureContext, requestCert: false });
   const done = new Promise<TLSSocket>((resolve, reject) => {
     const onError = (error: Error) => settle(() => reject(error));
-    const onClose = () =>
+    const onGone = () =>
       settle(() => reject(new Error('the device closed the connection during the handshake')));
     const onSecure = () => settle(() => resolve(tlsSocket));
     function settle(outcome: () => void): void {
-      tlsSocket.off('close', onClose);
+      tlsSocket.off('close', onGone);
+      tlsSocket.off('end', onGone);
       tlsSocket.off('secure', onSecure);
       outcome();
     }
     // The error listener stays: a late error of a socket without one would end the process.
     tlsSocket.on('error', onError);
-    tlsSocket.once('close', onClose);
+    tlsSocket.once('close', onGone);
+    // The sockets are half-open, so a device that leaves now shows by its end alone.
+    tlsSocket.once('end', onGone);
     tlsSocket.once('secure', onSecure);
   });
   return { done, socket: tlsSocket };

@@ -62,6 +62,7 @@ export function createWire(events: WireEvents): Wire {
   let unread: Buffer = EMPTY;
   let isPeerEnded = false;
   let isWanted = false;
+  let isDraining = false;
   let hasSpoken = false;
   let verb = '';
   let terminator = createTerminatorFinder();
@@ -145,7 +146,21 @@ export function createWire(events: WireEvents): Wire {
     return unread.length < LIMITS.deviceUnreadBytesMax && (phase !== 'data' || isWanted);
   }
 
+  /** Whoever sends commands without reading the replies waits, so that replies don't pile up in memory. */
+  function mustDrain(socket: DeviceSocket | null): boolean {
+    if (!socket?.writableNeedDrain) return false;
+    if (!isDraining) {
+      isDraining = true;
+      socket.once('drain', () => {
+        isDraining = false;
+        pump();
+      });
+    }
+    return true;
+  }
+
   function takeCommand(): boolean {
+    if (mustDrain(peer)) return false;
     if (!hasSpoken && unread.length > 0 && isTlsHello(unread)) {
       unread = EMPTY;
       events.onLateHello();
@@ -256,6 +271,7 @@ export function createWire(events: WireEvents): Wire {
     socket.on('data', onData);
     socket.once('end', onEnd);
     socket.once('close', onClose);
+    if (socket.readableEnded) isPeerEnded = true;
     const held = heldGreeting;
     heldGreeting = null;
     if (held) deliverReply(held.text, held.done);

@@ -1,5 +1,5 @@
 /** Signing in without TLS from outside: an address that loopback tests can't have. */
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createConversation } from '../../src/intake/conversation.ts';
 import { createWindowCounter } from '../../src/intake/counters.ts';
 import { createPolicy } from '../../src/intake/policy.ts';
@@ -8,14 +8,20 @@ import { intakeSettings } from '../../src/intake/settings.ts';
 import { createSignIn } from '../../src/intake/sign-in.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
+import { openTestSpool, type TestSpool } from '../support/spool.ts';
 import { device } from './support/box.ts';
-import { createMemorySpool } from './support/memory-spool.ts';
 import { watchSpool } from './support/watched-spool.ts';
+
+let testSpool: TestSpool;
+beforeEach(async () => {
+  testSpool = await openTestSpool();
+});
+afterEach(() => testSpool.close());
 
 function outside() {
   const clock = createFakeClock();
   const log = createQuietLog();
-  const { spool, events } = watchSpool(createMemorySpool());
+  const { spool, events } = watchSpool(testSpool);
   const devices = [device({ id: 'c', login: { user: 'c', password: 'x' } })];
   const conversation = createConversation(
     {
@@ -59,16 +65,15 @@ test('signing in is forgotten when TLS starts', () => {
 
 test('the same refusal is recorded at most once a minute for an address', async () => {
   const { conversation, clock, events, log } = outside();
-  const attempt = async (smtpUtf8: boolean) => {
+  const attempt = (smtpUtf8: boolean) => {
     conversation.sender('a@contoso.com', { declaredBytes: 0, smtpUtf8 });
-    await clock.advance(0);
   };
-  for (let i = 0; i < 5; i++) await attempt(false);
-  expect(events).toHaveLength(1);
+  for (let i = 0; i < 5; i++) attempt(false);
+  expect(await events()).toHaveLength(1);
   expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
-  await attempt(true);
-  expect(events).toHaveLength(2);
+  attempt(true);
+  expect(await events()).toHaveLength(2);
   await clock.advance(60_000);
-  await attempt(false);
-  expect(events).toHaveLength(3);
+  attempt(false);
+  expect(await events()).toHaveLength(3);
 });

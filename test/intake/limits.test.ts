@@ -5,7 +5,7 @@ import { OperatorError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { type Box, ENVELOPE, startBox } from './support/box.ts';
-import { type Client, connectPlain } from './support/client.ts';
+import { type Client, connectImplicit, connectPlain } from './support/client.ts';
 import { until } from './support/until.ts';
 
 let box: Box;
@@ -44,6 +44,21 @@ describe('connections', () => {
     for (let i = 0; i < 100 && !reply.startsWith('220'); i++)
       reply = await (await connectPlain(box.port())).reply();
     expect(reply).toMatch(/^220 /);
+  });
+
+  test('over TLS are counted down when they close', async () => {
+    box = await startBox({ listeners: [{ tls: 'implicit' }, { tls: 'starttls' }], clock: createFakeClock() });
+    const implicit = await connectImplicit(box.port());
+    await implicit.reply();
+    await implicit.say('QUIT');
+    implicit.destroy();
+    const plain = await connectPlain(box.port(1));
+    await plain.reply();
+    await plain.say('EHLO copier');
+    (await plain.startTls()).destroy();
+    // One leaves before the handshake has begun.
+    (await connectPlain(box.port())).destroy();
+    await until(() => clock().pendingTimers() === 0, 'every session is over');
   });
 
   test('never keep more than the library and the clock know of', async () => {
@@ -93,6 +108,21 @@ test('a command line without end is refused and the connection closed', async ()
   expect(await client.reply()).toBe('');
 });
 
+test('a device that never reads its replies does not fill the memory of the box', async () => {
+  box = await startBox();
+  const client = await greeted();
+  client.socket.pause();
+  const block = 'AUTH NTLM\r\n'.repeat(10_000);
+  const before = box.log.lines.length;
+  for (let i = 0; i < 200; i++) client.write(block);
+  for (let i = 0; i < 3000; i++) await new Promise((resolve) => setImmediate(resolve));
+  const answered = box.log.lines.length - before;
+  expect(answered).toBeGreaterThan(0);
+  expect(answered).toBeLessThan(1_000_000);
+  client.socket.resume();
+  await until(() => box.log.lines.length > before + answered, 'it goes on when the device reads again');
+});
+
 test('ten unknown commands end the session', async () => {
   box = await startBox();
   const client = await greeted();
@@ -111,7 +141,7 @@ describe('deadlines on the wire', () => {
       '421 4.4.2 The device was silent for too long, the connection is closed.',
     );
     expect(await client.reply()).toBe('');
-    expect(box.refusals()).toEqual(['intake.command-timeout']);
+    expect(await box.refusals()).toEqual(['intake.command-timeout']);
   });
 
   test('a trickle in DATA is told and disconnected, and nothing is kept', async () => {
@@ -131,7 +161,7 @@ describe('deadlines on the wire', () => {
       await clock().advance(2000);
     }
     expect(reply).toBe('421 4.4.2 The message came too slowly, please send it again.');
-    expect(box.refusals()).toEqual(['intake.data-too-slow']);
+    expect(await box.refusals()).toEqual(['intake.data-too-slow']);
     await until(() => box.spool.opened === box.spool.aborted, 'the body is dropped');
     expect(box.spool.messages).toEqual([]);
   });

@@ -65,7 +65,7 @@ describe('listener and device', () => {
     const client = await connectPlain(box.port());
     client.write('EHLO copier\r\n');
     await client.closed;
-    expect(box.refusals()).toEqual(['intake.tls-failed']);
+    expect(await box.refusals()).toEqual(['intake.tls-failed']);
   });
 });
 
@@ -101,7 +101,7 @@ describe('the floor', () => {
         () => box.log.lines.filter(({ event }) => event === 'session.refused').length === 2,
         'both are told',
       );
-      expect(box.refusals()).toEqual(['intake.tls-failed']);
+      expect(await box.refusals()).toEqual(['intake.tls-failed']);
       return;
     }
     const client = await implicit;
@@ -194,7 +194,7 @@ describe('the wait before the banner', () => {
   test('an in-time hello is learned, told once, and kept over a restart', async () => {
     box = await startBox({ listeners: [{ tls: 'auto' }] });
     for (let i = 0; i < 2; i++) expect(await (await connectImplicit(box.port())).reply()).toMatch(/^220/);
-    expect(box.spool.events.filter(({ type }) => type === 'device.tls-learned')).toHaveLength(1);
+    expect((await box.spool.events()).filter(({ type }) => type === 'device.tls-learned')).toHaveLength(1);
     expect([...(await box.spool.spool.getFacts('intake')).keys()]).toEqual([
       `implicit-tls 127.0.0.1 ${box.port()}`,
     ]);
@@ -208,8 +208,8 @@ describe('the wait before the banner', () => {
     await late.reply();
     late.write(Buffer.from('160301002f0100002b', 'hex'));
     await late.closed;
-    expect(box.refusals()).toEqual(['intake.tls-late']);
-    expect(box.spool.events.map(({ type }) => type)).toContain('device.tls-learned');
+    expect(await box.refusals()).toEqual(['intake.tls-late']);
+    expect((await box.spool.events()).map(({ type }) => type)).toContain('device.tls-learned');
 
     await until(() => clock().pendingTimers() === 0, 'the late session is over');
     const slow = connect({ host: '127.0.0.1', port: box.port() });
@@ -228,7 +228,7 @@ describe('the wait before the banner', () => {
     const port = box.port();
     const { spool } = box;
     await connectImplicit(port);
-    await box.stop();
+    await box.stop({ keepSpool: true });
     box = await startBox({
       ...{ clock: createFakeClock(), spool },
       settings: {
@@ -324,7 +324,7 @@ describe('STARTTLS', () => {
     await until(() => clock.pendingTimers() > 0, 'the session is open');
     await clock.advance(LIMITS.tlsHandshakeMaxMs);
     await client.closed;
-    expect(box.refusals()).toEqual(['intake.tls-timeout']);
+    expect(await box.refusals()).toEqual(['intake.tls-timeout']);
   });
 });
 

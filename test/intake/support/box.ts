@@ -10,9 +10,10 @@ import { type DeviceSettings, deviceSettings, intakeSettings } from '../../../sr
 import type { Intake, ServerCertificate } from '../../../src/intake/types.ts';
 import { builtInCatalogue } from '../../../src/profiles/catalogue.ts';
 import type { Catalogue } from '../../../src/profiles/types.ts';
+import type { SpoolSettings } from '../../../src/spool/settings.ts';
 import { createQuietLog, type QuietLog } from '../../support/quiet-log.ts';
+import { openTestSpool } from '../../support/spool.ts';
 import { closeClients } from './client.ts';
-import { createMemorySpool } from './memory-spool.ts';
 import { type WatchedSpool, watchSpool } from './watched-spool.ts';
 
 type Mode = 'none' | 'starttls' | 'implicit' | 'auto';
@@ -26,6 +27,7 @@ export interface BoxOptions {
   clock?: Clock;
   /** The spool of an earlier box. */
   spool?: WatchedSpool;
+  spoolSettings?: Partial<SpoolSettings>;
 }
 
 export interface Box {
@@ -36,10 +38,8 @@ export interface Box {
   /** Port of listener `index`. */
   port(index?: number): number;
   /** Codes of the refusals recorded so far. */
-  refusals(): string[];
-  /** Resolves when a log line with this event has been written. */
-  logged(event: string): Promise<Record<string, unknown>>;
-  stop(): Promise<void>;
+  refusals(): Promise<string[]>;
+  stop(options?: { keepSpool?: boolean }): Promise<void>;
 }
 
 interface TestAuthority {
@@ -82,9 +82,11 @@ export function device(entry: Record<string, unknown>): DeviceSettings {
 }
 
 export async function startBox(options: BoxOptions = {}): Promise<Box> {
-  const watched = options.spool ?? watchSpool(createMemorySpool());
   const log = createQuietLog();
   const clock = options.clock ?? createSystemClock(0);
+  const watched =
+    options.spool ??
+    watchSpool(await openTestSpool({ clock: createSystemClock(0), settings: options.spoolSettings ?? {} }));
   const listeners = (options.listeners ?? [{ tls: 'none' }]).map((listener) => ({
     ...{ address: '127.0.0.1', port: 0, floor: 'legacy' },
     ...listener,
@@ -98,22 +100,21 @@ export async function startBox(options: BoxOptions = {}): Promise<Box> {
     devices: (options.devices ?? []).map(device),
     profiles: options.profiles ?? builtInCatalogue(),
   });
-  const bound = await intake.start();
+  const bound = await intake.start().catch(async (error: unknown) => {
+    await watched.close();
+    throw error;
+  });
   return {
     ...{ intake, spool: watched, log, clock },
     port: (index = 0) => bound[index]?.port ?? 0,
-    refusals: () =>
-      watched.events.flatMap((event) => (event.type === 'session.refused' ? [event.data.code] : [])),
-    async logged(event) {
-      for (;;) {
-        const line = log.lines.find((entry) => entry.event === event);
-        if (line) return line.fields;
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    },
-    async stop() {
+    refusals: async () =>
+      (await watched.events()).flatMap((event) =>
+        event.type === 'session.refused' ? [event.data.code] : [],
+      ),
+    async stop({ keepSpool = false } = {}) {
       closeClients();
       await intake.stop();
+      if (!keepSpool) await watched.close();
     },
   };
 }

@@ -1,6 +1,7 @@
-/** A spool that lets a test see what goes in, and fail it at will; the spool behind it does the work. */
-import type { NewEvent } from '../../../src/core/events.ts';
+/** The real spool, with a view of what goes in and faults at will. */
+import type { EventRecord } from '../../../src/core/events.ts';
 import type { NewMessage, Receipt, Spool } from '../../../src/spool/types.ts';
+import { readTestBody, type TestSpool } from '../../support/spool.ts';
 
 export interface StoredMessage {
   message: NewMessage;
@@ -9,23 +10,29 @@ export interface StoredMessage {
 
 export interface WatchedSpool {
   spool: Spool;
-  /** Messages whose commit has resolved. */
+  /** Messages whose commit has resolved, with the body as the spool gives it back. */
   messages: StoredMessage[];
-  events: NewEvent[];
+  /** Events as the event table holds them, once every record asked for has been written. */
+  events(): Promise<EventRecord[]>;
   opened: number;
   aborted: number;
   commitsAsked: number;
-  /** When set, bodies are not kept but shown, chunk by chunk. */
+  /** When set, bodies are shown chunk by chunk on their way in, and not read back. */
   onChunk: ((chunk: Buffer) => void) | null;
   /** The next call of this kind fails with the error. */
   fail(at: 'receive' | 'write' | 'commit', error: Error): void;
   /** While set, commits, or writes, wait for it. */
   holdCommits: Promise<void> | null;
   holdWrites: Promise<void> | null;
+  close(): Promise<void>;
 }
 
-export function watchSpool(inner: Spool): WatchedSpool {
+const EVENTS_MAX = 1000;
+
+export function watchSpool(testSpool: TestSpool): WatchedSpool {
+  const inner = testSpool.spool;
   const faults = new Map<string, Error>();
+  const records: Promise<void>[] = [];
 
   function trip(at: string): void {
     const error = faults.get(at);
@@ -34,12 +41,10 @@ export function watchSpool(inner: Spool): WatchedSpool {
   }
 
   function watchReceipt(receipt: Receipt): Receipt {
-    const chunks: Buffer[] = [];
     return {
       async write(chunk) {
         trip('write');
-        if (watched.onChunk) watched.onChunk(chunk);
-        else chunks.push(Buffer.from(chunk));
+        watched.onChunk?.(chunk);
         await watched.holdWrites;
         await receipt.write(chunk);
       },
@@ -48,7 +53,8 @@ export function watchSpool(inner: Spool): WatchedSpool {
         trip('commit');
         await watched.holdCommits;
         await receipt.commit(message);
-        watched.messages.push({ message, body: Buffer.concat(chunks) });
+        const body = watched.onChunk ? Buffer.alloc(0) : await readTestBody(inner, message.id);
+        watched.messages.push({ message, body });
       },
       async abort() {
         await receipt.abort();
@@ -58,8 +64,13 @@ export function watchSpool(inner: Spool): WatchedSpool {
   }
 
   const watched: WatchedSpool = {
-    ...{ messages: [], events: [], opened: 0, aborted: 0, commitsAsked: 0, onChunk: null },
+    ...{ messages: [], opened: 0, aborted: 0, commitsAsked: 0, onChunk: null },
     ...{ holdCommits: null, holdWrites: null },
+    close: testSpool.close,
+    async events() {
+      await Promise.all(records);
+      return await inner.events(0, EVENTS_MAX);
+    },
     fail: (at, error) => void faults.set(at, error),
     spool: {
       ...inner,
@@ -69,9 +80,10 @@ export function watchSpool(inner: Spool): WatchedSpool {
         watched.opened += 1;
         return watchReceipt(receipt);
       },
-      async record(event) {
-        await inner.record(event);
-        watched.events.push(event);
+      record(event) {
+        const written = inner.record(event);
+        records.push(written);
+        return written;
       },
     },
   };
