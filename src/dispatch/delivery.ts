@@ -1,11 +1,13 @@
 /**
- * Carries out a plan: each envelope one attempt, each attempt one settlement.
+ * Carries out a plan: at most one attempt, and exactly one end of the claim.
  *
- * Every recipient of a claim ends in exactly one place: it is settled once, or it is given back at the end. A crash
- * before the settlement leaves it queued on disk.
+ * The claim ends by one settlement, after which the spool has the recipients that are not in it due again, or by
+ * being given back. So no recipient is settled twice, and a crash before the settlement leaves it queued on disk.
  */
+import { assertNever } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeError, type Log } from '../core/log.ts';
+import type { MessageId } from '../core/message.ts';
 import type { DeliveryReport } from '../core/outcome.ts';
 import type { Claim, RecipientSettlement, Settlement, Spool } from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -29,30 +31,28 @@ export interface DeliveryDeps {
 
 /** Runs the plan to its end; never rejects for what a route or the spool did. */
 export async function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
-  const { claim } = plan;
-  const settled = await Promise.all([
-    settle({ messageId: claim.head.id, attempt: null, recipients: plan.unattempted }, deps),
-    ...plan.envelopes.map((envelope) => attempt(envelope, claim, deps)),
-  ]);
-  const done = settled.reduce((sum, count) => sum + count, 0);
-  if (done === claim.recipients.length) return;
-  await deps.keeper.keep({ write: 'unclaim', message: claim.head.id }, () =>
-    deps.spool.unclaim(claim.head.id),
-  );
+  switch (plan.kind) {
+    case 'attempt':
+      return attempt(plan.envelope, plan.claim, deps);
+    case 'settle':
+      return endClaim({ messageId: plan.claim.head.id, attempt: null, recipients: plan.recipients }, deps);
+    case 'wait':
+      return giveBack(plan.claim.head.id, deps);
+    default:
+      return assertNever(plan);
+  }
 }
 
-/** One envelope on its lane; resolves with the number of recipients settled. */
-async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Promise<number> {
+async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Promise<void> {
   const { lane, ticket, recipients } = envelope;
   const startedAt = deps.clock.now();
   const { report, isUsual } = await deliver(envelope, claim, deps);
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
   const endedAt = deps.clock.now();
-  const { upstream } = report;
   const settlement: Settlement = {
     messageId: claim.head.id,
-    attempt: { routeId: lane.route.id, startedAt, endedAt, upstream },
+    attempt: { routeId: lane.route.id, startedAt, endedAt, upstream: report.upstream },
     recipients: settlementsOf(recipients, report, {
       routeId: lane.route.id,
       now: endedAt,
@@ -63,7 +63,7 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
     }),
   };
   await learnSender(lane.route.id, claim, report, deps);
-  return settle(settlement, deps);
+  await endClaim(settlement, deps);
 }
 
 async function deliver(
@@ -97,13 +97,16 @@ async function learnSender(
   await deps.keeper.keep({ write: 'hold', message: head.id }, () => deps.holds.hold(routeId, head, held));
 }
 
-/** Writes a settlement that has anybody in it; resolves with the number of recipients no longer to be given back. */
-async function settle(settlement: Settlement, deps: DeliveryDeps): Promise<number> {
-  if (settlement.recipients.length === 0) return 0;
-  const { messageId: message } = settlement;
+/** Writes the settlement; with nobody in it the claim is given back instead. */
+async function endClaim(settlement: Settlement, deps: DeliveryDeps): Promise<void> {
+  const { messageId: message, recipients } = settlement;
+  if (recipients.length === 0) return giveBack(message, deps);
   await deps.keeper.keep({ write: 'settle', message }, () => deps.spool.settle(settlement));
-  for (const recipient of settlement.recipients) logRecipient(settlement, recipient, deps.log);
-  return settlement.recipients.length;
+  for (const recipient of recipients) logRecipient(settlement, recipient, deps.log);
+}
+
+async function giveBack(message: MessageId, deps: DeliveryDeps): Promise<void> {
+  await deps.keeper.keep({ write: 'unclaim', message }, () => deps.spool.unclaim(message));
 }
 
 function logRecipient(settlement: Settlement, recipient: RecipientSettlement, log: Log): void {

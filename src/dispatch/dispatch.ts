@@ -13,6 +13,7 @@
  */
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { MessageId } from '../core/message.ts';
 import { chooseRoute, claimFilterFor } from '../routes/choose.ts';
 import type { Claim, ClaimFilter } from '../spool/types.ts';
 import { createClockGate } from './clock-gate.ts';
@@ -46,13 +47,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const holds = createHolds(spool);
   const waiting = createWaitingDomains();
   const abort = new AbortController();
-  /** Claims being carried out, and the promise that ends with each. */
-  const underWay = new Map<Claim, Promise<void>>();
+  /** Messages whose claims are being carried out, and the promise that ends with each. */
+  const underWay = new Map<MessageId, Promise<void>>();
   const underWayMax = Math.min(Math.max(lanes.connections, 1), LIMITS.deliveriesMax);
   let isStopping = false;
   let unsubscribe = () => {};
 
-  const upkeep = { spool, keeper, watch, maxAgeMs, whyWaiting, isStopping: () => isStopping };
+  const isUnderWay = (id: MessageId) => underWay.has(id);
+  const upkeep = { spool, keeper, watch, maxAgeMs, whyWaiting, isUnderWay, isStopping: () => isStopping };
   const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, upkeep });
   const { signal } = abort;
   const delivery = { spool, clock, log, keeper, holds, watch, maxAgeMs, random: deps.random, signal };
@@ -93,16 +95,18 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (isStopping) return spool.unclaim(claim.head.id);
     const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
     const plan = planClaim(claim, { decide, findHeld });
-    for (const recipient of plan.waiting) waiting.add(recipient.address);
+    if (plan.kind === 'wait') for (const { address } of claim.recipients) waiting.add(address);
     carry(plan);
   }
 
   function carry(plan: Plan): void {
+    const { id } = plan.claim.head;
     const end = carryOut(plan, delivery).finally(() => {
-      underWay.delete(plan.claim);
+      // The spool has ended the claim by now, and the same message may be under way again.
+      if (underWay.get(id) === end) underWay.delete(id);
       loop.wake();
     });
-    underWay.set(plan.claim, end);
+    underWay.set(id, end);
   }
 
   function isOpen(routeId: string): boolean {
@@ -153,8 +157,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     keeper.stop();
     if (await endsWithin(clock, LIMITS.deliveryStopHardMs - LIMITS.deliveryStopGraceMs, ended())) return;
     // The spool forgets its claims when it stops; what is left is queued on disk and sent at the next start.
-    const messages = [...underWay.keys()].map((claim) => claim.head.id);
-    log.warn('dispatch.left-unfinished', { messages });
+    log.warn('dispatch.left-unfinished', { messages: [...underWay.keys()] });
   }
 
   return {

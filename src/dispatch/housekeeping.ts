@@ -69,8 +69,8 @@ export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
 
   async function free(): Promise<void> {
     if (!hasStranded) return;
-    const freed = await freeStranded(clock.now(), spool);
-    hasStranded = false;
+    const { freed, isDone } = await freeStranded(clock.now(), deps.upkeep);
+    hasStranded = !isDone;
     if (freed > 0) deps.log.warn('dispatch.stranded-freed', { recipients: freed });
   }
 

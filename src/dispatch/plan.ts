@@ -1,4 +1,4 @@
-/** What to do with each recipient of a claim now: which envelope on which lane, or no attempt at all. */
+/** What to do with a claim now: one envelope on one lane, or a settlement without an attempt, or nothing. */
 import type { Explanation } from '../core/errors.ts';
 import type { Claim, RecipientSettlement } from '../spool/types.ts';
 import { explain } from './explanations.ts';
@@ -18,51 +18,44 @@ export interface Envelope {
   recipients: ClaimedRecipient[];
 }
 
-export interface Plan {
-  claim: Claim;
-  envelopes: Envelope[];
-  /** Recipients settled without an attempt: no route can carry them, or their sender is held. */
-  unattempted: RecipientSettlement[];
-  /** Recipients whose route can't take them now. */
-  waiting: ClaimedRecipient[];
-}
+/**
+ * One step with a claim. A settlement ends the whole claim in the spool, so a message that goes several ways is
+ * claimed once for each of them: the recipients that a step leaves out are due again at its end.
+ */
+export type Plan =
+  | { kind: 'attempt'; claim: Claim; envelope: Envelope }
+  /** No route can carry these recipients, or their sender is held. */
+  | { kind: 'settle'; claim: Claim; recipients: RecipientSettlement[] }
+  /** Every recipient's route is busy or paused. */
+  | { kind: 'wait'; claim: Claim };
 
 export interface PlanDeps {
   decide(address: string): Decision;
   findHeld(lane: Lane): HeldSender | null;
 }
 
-/** Plans a claim and takes the places on the lanes; every recipient is in exactly one part of the plan. */
+/** Plans the next step of a claim; an attempt has its place on the lane taken. */
 export function planClaim(claim: Claim, deps: PlanDeps): Plan {
-  const plan: Plan = { claim, envelopes: [], unattempted: [], waiting: [] };
+  const unattempted: RecipientSettlement[] = [];
   const perLane = new Map<Lane, ClaimedRecipient[]>();
   for (const recipient of claim.recipients) {
     const decision = deps.decide(recipient.address);
-    if (decision.kind === 'wait') plan.waiting.push(recipient);
-    else if (decision.kind === 'impossible') plan.unattempted.push(noRoute(recipient, decision.why));
+    if (decision.kind === 'impossible') unattempted.push(noRoute(recipient, decision.why));
+    if (decision.kind !== 'start') continue;
+    const held = deps.findHeld(decision.lane);
+    if (held) unattempted.push(senderHeld(recipient, held));
     else perLane.set(decision.lane, [...(perLane.get(decision.lane) ?? []), recipient]);
   }
-  for (const [lane, recipients] of perLane) {
-    const held = deps.findHeld(lane);
-    if (held) plan.unattempted.push(...recipients.map((recipient) => senderHeld(recipient, held)));
-    else fillEnvelopes(plan, lane, recipients);
+  if (unattempted.length > 0) return { kind: 'settle', claim, recipients: unattempted };
+  for (const [lane, due] of perLane) {
+    const recipients = due.slice(0, lane.envelopeMax());
+    return { kind: 'attempt', claim, envelope: { lane, ticket: lane.begin(recipients.length), recipients } };
   }
-  return plan;
+  return { kind: 'wait', claim };
 }
 
-function fillEnvelopes(plan: Plan, lane: Lane, recipients: ClaimedRecipient[]): void {
-  let rest = recipients;
-  while (rest.length > 0 && lane.isReady()) {
-    const size = lane.envelopeMax();
-    const now = rest.slice(0, size);
-    plan.envelopes.push({ lane, ticket: lane.begin(now.length), recipients: now });
-    rest = rest.slice(size);
-  }
-  plan.waiting.push(...rest);
-}
-
-function noRoute({ id }: ClaimedRecipient, why: Explanation): RecipientSettlement {
-  return { recipientId: id, state: 'failed', code: why.code, cause: why.cause, reply: null };
+function noRoute({ id }: ClaimedRecipient, { code, cause }: Explanation): RecipientSettlement {
+  return { recipientId: id, state: 'failed', code, cause, reply: null };
 }
 
 function senderHeld({ id }: ClaimedRecipient, { why, reply }: HeldSender): RecipientSettlement {

@@ -25,6 +25,7 @@ export interface UpkeepDeps {
   maxAgeMs: number;
   /** The sentence for a recipient whose route can't take it now, or null when it can be tried. */
   whyWaiting(address: string): string | null;
+  isUnderWay(id: MessageId): boolean;
   isStopping(): boolean;
 }
 
@@ -55,39 +56,47 @@ async function failOrGiveBack(claim: Claim, deps: UpkeepDeps): Promise<void> {
     return cause === null ? [] : [tooOld(id, deps.maxAgeMs, { cause, reply: null })];
   });
   if (recipients.length > 0) {
+    // Ends the claim: whoever is not in it is due again.
     await deps.keeper.keep({ write: 'settle', message: messageId }, () =>
       deps.spool.settle({ messageId, attempt: null, recipients }),
     );
+  } else {
+    await deps.keeper.keep({ write: 'unclaim', message: messageId }, () => deps.spool.unclaim(messageId));
   }
-  if (recipients.length === claim.recipients.length) return;
-  await deps.keeper.keep({ write: 'unclaim', message: messageId }, () => deps.spool.unclaim(messageId));
 }
 
 /**
  * Makes due at once what is scheduled later than any wait could put it: it was scheduled by a clock that was ahead,
- * and would be stranded. Nothing of that is due, so nothing of it is claimed by anyone. Resolves with the number of
- * recipients freed.
+ * and would be stranded. Messages under way are left alone, because a settlement would end their claim.
+ * @returns recipients freed, and whether a message under way was passed over.
  */
-export async function freeStranded(now: number, spool: Spool): Promise<number> {
+export async function freeStranded(
+  now: number,
+  deps: UpkeepDeps,
+): Promise<{ freed: number; isDone: boolean }> {
   const filter: MessageFilter = { states: ['queued', 'deferred'] };
-  let freed = 0;
+  const result = { freed: 0, isDone: true };
   let before: MessageId | null = null;
   for (;;) {
-    const page: MessageSummary[] = await spool.list(filter, { limit: PAGE, before });
-    for (const message of page) freed += await freeMessage(message, now, spool);
+    const page: MessageSummary[] = await deps.spool.list(filter, { limit: PAGE, before });
+    for (const message of page) {
+      const stranded = message.recipients.filter((recipient) => isStranded(recipient, now));
+      if (stranded.length === 0) continue;
+      if (deps.isUnderWay(message.head.id)) result.isDone = false;
+      else result.freed += await makeDue(message, stranded, { now, spool: deps.spool });
+    }
     before = page.at(-1)?.head.id ?? null;
-    if (page.length < PAGE) return freed;
+    if (page.length < PAGE) return result;
   }
 }
 
-async function freeMessage(message: MessageSummary, now: number, spool: Spool): Promise<number> {
-  const recipients = message.recipients.filter((recipient) => isStranded(recipient, now));
-  if (recipients.length === 0) return 0;
-  await spool.settle({
-    messageId: message.head.id,
-    attempt: null,
-    recipients: recipients.map(({ id }) => dueNow(id, now)),
-  });
+async function makeDue(
+  { head }: MessageSummary,
+  stranded: readonly RecipientStatus[],
+  { now, spool }: { now: number; spool: Spool },
+): Promise<number> {
+  const recipients = stranded.map(({ id }) => dueNow(id, now));
+  await spool.settle({ messageId: head.id, attempt: null, recipients });
   return recipients.length;
 }
 
