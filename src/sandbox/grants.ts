@@ -176,7 +176,7 @@ function deviceCode(deps: GrantDeps, clientId: string, code: string): GrantResul
   deps.codes.delete(code);
   if (pending.answer === 'declined') return failed('authorization_declined', 70017, 'The user declined.');
   if (deps.tenant.deviceCodeBlocked) {
-    return failed('access_denied', 53003, 'Access has been blocked by Conditional Access policies.');
+    return failed('invalid_grant', 53003, 'Access has been blocked by Conditional Access policies.');
   }
   return { ok: tokenResponse(deps, { clientId, user: pending.answer.toLowerCase(), scope: pending.scope }) };
 }

@@ -84,7 +84,8 @@ test('says what broke: a cut, a refused connection, a certificate it checks', as
 test('an implicit-TLS printer speaks TLS first', async () => {
   const { key, cert } = await bench.sandbox.issueCertificate({ names: ['box'] });
   const server = createTlsServer({ key, cert }, (socket) => {
-    socket.end('554 5.3.2 Not now\r\n');
+    // Read, so that the device's end of the connection is noticed.
+    socket.resume().end('554 5.3.2 Not now\r\n');
     // The device goes its way without a farewell.
     socket.on('error', () => socket.destroy());
   });
