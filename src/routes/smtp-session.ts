@@ -67,6 +67,12 @@ export interface SmtpSession {
 
 type Done = (error?: Error | null) => void;
 
+/**
+ * What our XOAUTH2 is called toward nodemailer: asked for `XOAUTH2` without its own token maker, it takes the
+ * first mechanism that the server offers, which would send the token as a LOGIN password.
+ */
+const BEARER = 'BEARER';
+
 /** Greets, starts TLS, verifies, greets again. @throws RouteFailure, AttemptAborted */
 export async function openSession(
   socket: Socket,
@@ -94,7 +100,7 @@ export async function openSession(
       secureContext: options.tls,
       rejectUnauthorized: true,
     },
-    customAuth: { XOAUTH2: signInWithToken },
+    customAuth: { [BEARER]: signInWithToken },
     logger: dialogue.logger,
     transactionLog: true,
     maxResponseSize: LIMITS.routeReplyBytesMax,
@@ -169,7 +175,7 @@ export async function openSession(
     async signIn(credentials, signal) {
       const auth =
         credentials.mechanism === 'XOAUTH2'
-          ? { method: 'XOAUTH2', user: credentials.user, pass: credentials.token }
+          ? { method: BEARER, user: credentials.user, pass: credentials.token }
           : { method: credentials.mechanism, user: credentials.user, pass: credentials.password };
       try {
         await step((done) => connection.login(auth, done), signal);
