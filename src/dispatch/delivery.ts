@@ -105,7 +105,11 @@ async function endClaim(settlement: Settlement, deps: DeliveryDeps): Promise<voi
   for (const recipient of recipients) logRecipient(settlement, recipient, deps.log);
 }
 
-async function giveBack(message: MessageId, deps: DeliveryDeps): Promise<void> {
+/** Ends a claim with everybody in it untouched. */
+export async function giveBack(
+  message: MessageId,
+  deps: Pick<DeliveryDeps, 'keeper' | 'spool'>,
+): Promise<void> {
   await deps.keeper.keep({ write: 'unclaim', message }, () => deps.spool.unclaim(message));
 }
 

@@ -18,7 +18,7 @@ import { chooseRoute, claimFilterFor } from '../routes/choose.ts';
 import type { Claim, ClaimFilter } from '../spool/types.ts';
 import { createClockGate } from './clock-gate.ts';
 import { createClockWatch } from './clock-watch.ts';
-import { carryOut } from './delivery.ts';
+import { carryOut, giveBack } from './delivery.ts';
 import { explain } from './explanations.ts';
 import { createHolds } from './holds.ts';
 import { createHousekeeping } from './housekeeping.ts';
@@ -89,10 +89,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       // After the claim: whatever was released before it is then known.
       await holds.refresh();
     } catch (error) {
-      await spool.unclaim(claim.head.id);
+      await giveBack(claim.head.id, { keeper, spool });
       throw error;
     }
-    if (isStopping) return spool.unclaim(claim.head.id);
+    if (isStopping) return giveBack(claim.head.id, { keeper, spool });
     const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
     const plan = planClaim(claim, { decide, findHeld });
     if (plan.kind === 'wait') for (const { address } of claim.recipients) waiting.add(address);

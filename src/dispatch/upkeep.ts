@@ -11,6 +11,7 @@ import type {
   Spool,
 } from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { giveBack } from './delivery.ts';
 import { explain } from './explanations.ts';
 import type { Keeper } from './keeper.ts';
 import { tooOld } from './settlement.ts';
@@ -61,7 +62,7 @@ async function failOrGiveBack(claim: Claim, deps: UpkeepDeps): Promise<void> {
       deps.spool.settle({ messageId, attempt: null, recipients }),
     );
   } else {
-    await deps.keeper.keep({ write: 'unclaim', message: messageId }, () => deps.spool.unclaim(messageId));
+    await giveBack(messageId, deps);
   }
 }
 
