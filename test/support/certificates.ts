@@ -32,6 +32,8 @@ export interface CertificateOptions {
   names: readonly [string, ...string[]];
   /** IP addresses for the server certificates. */
   addresses?: readonly string[];
+  /** An empty folder to use, which the caller removes; otherwise a temporary one is made. */
+  directory?: string;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -49,7 +51,7 @@ interface LeafRequest {
 
 /** Makes an authority in a temporary folder; remove() takes everything away again. */
 export async function createTestCertificates(options: CertificateOptions): Promise<TestCertificates> {
-  const directory = await mkdtemp(join(tmpdir(), 'scanferry-certificates-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'scanferry-certificates-')));
   const caFile = join(directory, 'ca.pem');
   await writeFile(join(directory, 'ca.cnf'), authorityConfig());
   await runOrThrow('openssl', [

@@ -13,6 +13,8 @@ export interface LmtpSink {
   readonly messages: readonly ReceivedMessage[];
   /** Waits until `count` messages have arrived since the start (or since clear) and returns them all. */
   waitFor(count: number, limitMs?: number): Promise<readonly ReceivedMessage[]>;
+  /** Waits for the first message to this recipient: with an address of its own, a test sees no other's mail. */
+  waitForRecipient(address: string, limitMs?: number): Promise<ReceivedMessage>;
   /** Forgets what has arrived. */
   clear(): void;
   stop(): Promise<void>;
@@ -41,24 +43,39 @@ export async function startLmtpSink(): Promise<LmtpSink> {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('the LMTP sink has no port');
 
+  function watch<T>(look: () => T | null, problem: () => string, limitMs = WAIT_LIMIT_MS): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        const found = look();
+        if (found === null) return;
+        clearTimeout(timer);
+        watchers.delete(check);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        watchers.delete(check);
+        reject(new Error(`${problem()} within ${limitMs} ms`));
+      }, limitMs);
+      watchers.add(check);
+      check();
+    });
+  }
+
   return {
     port: bound.port,
     messages,
-    waitFor: (count, limitMs = WAIT_LIMIT_MS) =>
-      new Promise((resolve, reject) => {
-        const check = () => {
-          if (messages.length < count) return;
-          clearTimeout(timer);
-          watchers.delete(check);
-          resolve(messages);
-        };
-        const timer = setTimeout(() => {
-          watchers.delete(check);
-          reject(new Error(`${messages.length} of ${count} messages arrived within ${limitMs} ms`));
-        }, limitMs);
-        watchers.add(check);
-        check();
-      }),
+    waitFor: (count, limitMs) =>
+      watch(
+        () => (messages.length >= count ? messages : null),
+        () => `${messages.length} of ${count} messages arrived`,
+        limitMs,
+      ),
+    waitForRecipient: (address, limitMs) =>
+      watch(
+        () => messages.find((message) => message.recipients.includes(address)) ?? null,
+        () => `nothing for ${address} arrived`,
+        limitMs,
+      ),
     clear: () => {
       messages.length = 0;
     },

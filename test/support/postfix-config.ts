@@ -158,10 +158,10 @@ postlog unix-dgram n - n - 1 postlogd
 }
 
 /** The SASL library's own configuration for smtpd: passwords in a private sasldb2. */
-export function saslConf(directory: string): string {
+export function saslConf(directory: string, mechanisms: readonly string[]): string {
   return `pwcheck_method: auxprop
 auxprop_plugin: sasldb
-mech_list: PLAIN LOGIN
+mech_list: ${mechanisms.join(' ')}
 sasldb_path: ${directory}/etc/sasl/sasldb2
 `;
 }

@@ -29,6 +29,8 @@ export interface PostfixOptions extends Partial<PostfixSettings> {
   /** Host name in the greeting and the certificate. Default smtp.contoso.com. */
   host?: string;
   logins?: readonly PostfixLogin[];
+  /** SASL mechanisms in EHLO. Default PLAIN LOGIN. */
+  mechanisms?: readonly string[];
 }
 
 export interface Postfix {
@@ -66,60 +68,66 @@ const SBIN_PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
  * @throws with Postfix's own words when it does not start.
  */
 export async function startPostfix(options: PostfixOptions = {}): Promise<Postfix> {
-  const { host = 'smtp.contoso.com', logins = [], ...changes } = options;
+  const { host = 'smtp.contoso.com', logins = [], mechanisms = ['PLAIN', 'LOGIN'], ...changes } = options;
   const sink = await startLmtpSink();
-  const certificates = await createTestCertificates({ names: [host], addresses: [ADDRESS] });
+  const directory = await mkdtemp(join(tmpdir(), 'scanferry-postfix-'));
+  const [program = GUARD, ...rest] = [...AS_ROOT, 'sh', GUARD, directory];
+  const guard = startProcess(program, rest, { endsWithItsInput: true });
   const place: PostfixPlace = {
-    directory: await mkdtemp(join(tmpdir(), 'scanferry-postfix-')),
+    directory,
     host,
     address: ADDRESS,
     port: await freePort(ADDRESS),
     implicitPort: await freePort(ADDRESS),
     sinkPort: sink.port,
   };
-  let settings: PostfixSettings = { ...POSTFIX_DEFAULTS, ...changes };
-  let generation = 1;
-  const parameters = async () =>
-    switchedParameters(settings, await certificates.server(settings.certificate), generation);
-
-  await makeFolders(place);
-  await writeMainCf(place, await parameters());
-  await writeLogins(place.directory, logins);
-  const [program = GUARD, ...rest] = [...AS_ROOT, 'sh', GUARD, place.directory];
-  const guard = startProcess(program, rest, { endsWithItsInput: true });
-
-  async function stop() {
+  const stop = async () => {
     guard.stdin.end();
     await guard.waitForExit();
     await sink.stop();
-    await certificates.remove();
-  }
+  };
 
   try {
-    await guard.waitForLine(/^ready$/);
-    await waitForGeneration(place, generation);
+    await makeFolders(place);
+    const certificates = await createTestCertificates({
+      names: [host],
+      addresses: [ADDRESS],
+      directory: join(directory, 'certificates'),
+    });
+    let settings: PostfixSettings = { ...POSTFIX_DEFAULTS, ...changes };
+    let generation = 0;
+    const applySettings = async (activate: () => Promise<unknown>) => {
+      generation += 1;
+      const certificate = await certificates.server(settings.certificate);
+      await writeMainCf(place, switchedParameters(settings, certificate, generation));
+      await activate();
+      await waitForGeneration(place, generation);
+    };
+
+    await writeLogins(directory, logins, mechanisms);
+    await applySettings(() => {
+      guard.stdin.write('start\n');
+      return guard.waitForLine(/^ready$/);
+    });
+
+    return {
+      host,
+      address: ADDRESS,
+      port: place.port,
+      implicitPort: place.implicitPort,
+      certificates,
+      sink,
+      async reconfigure(more) {
+        settings = { ...settings, ...more };
+        await applySettings(() => asRoot(['postfix', '-c', `${directory}/etc`, 'reload']));
+      },
+      log: () => logOf(place),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
-
-  return {
-    host,
-    address: ADDRESS,
-    port: place.port,
-    implicitPort: place.implicitPort,
-    certificates,
-    sink,
-    async reconfigure(more) {
-      settings = { ...settings, ...more };
-      generation += 1;
-      await writeMainCf(place, await parameters());
-      await asRoot(['postfix', '-c', `${place.directory}/etc`, 'reload']);
-      await waitForGeneration(place, generation);
-    },
-    log: () => logOf(place),
-    stop,
-  };
 }
 
 function logOf(place: PostfixPlace): Promise<string> {
@@ -130,6 +138,7 @@ async function makeFolders(place: PostfixPlace): Promise<void> {
   // mkdtemp makes the folder private; Postfix's daemons run as a user of their own.
   await chmod(place.directory, 0o755);
   await mkdir(join(place.directory, 'etc'));
+  await mkdir(join(place.directory, 'certificates'));
   await writeFile(join(place.directory, 'etc', 'master.cf'), masterCf(place));
 }
 
@@ -145,11 +154,15 @@ async function writeMainCf(place: PostfixPlace, switched: Record<string, string>
   await rename(draft, file);
 }
 
-async function writeLogins(directory: string, logins: readonly PostfixLogin[]): Promise<void> {
+async function writeLogins(
+  directory: string,
+  logins: readonly PostfixLogin[],
+  mechanisms: readonly string[],
+): Promise<void> {
   const sasl = join(directory, 'etc', 'sasl');
   const database = join(sasl, 'sasldb2');
   await mkdir(sasl);
-  await writeFile(join(sasl, 'smtpd.conf'), saslConf(directory));
+  await writeFile(join(sasl, 'smtpd.conf'), saslConf(directory, mechanisms));
   for (const { user, password } of logins) {
     const [name = '', realm = ''] = user.split('@');
     // -p reads the password from standard input, so it is in no process list.
@@ -178,7 +191,7 @@ async function waitForGeneration(place: PostfixPlace, generation: number): Promi
     seen = isThere ? seen + 1 : 0;
     if (isThere) continue;
     if (performance.now() > deadline) {
-      throw new Error(`Postfix did not take up settings ${generation}; its log: ${await logOf(place)}`);
+      throw new Error(`Postfix did not take up its settings; its log: ${await logOf(place)}`);
     }
     await pause(PROBE_PAUSE_MS);
   }

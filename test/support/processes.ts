@@ -39,8 +39,11 @@ export interface RunningProcess {
   /** What was printed so far (the last 4 MiB). */
   stdout(): string;
   stderr(): string;
+  hasEnded(): boolean;
   /** Waits for a line of either stream that matches; throws when the process ends or `limitMs` passes first. */
   waitForLine(pattern: RegExp, limitMs?: number): Promise<RegExpExecArray>;
+  /** Waits until `look` finds something in the output; it may throw to give up. `what` says what was missing. */
+  waitFor<T>(look: () => T | null, what: string, limitMs?: number): Promise<T>;
   /** Waits for the end, however it comes. */
   waitForExit(limitMs?: number): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Sends one signal and does not wait. */
@@ -107,7 +110,7 @@ export function startProcess(
     });
 
   /** Resolves as soon as `look` finds something; `look` may throw to give up. */
-  function watch<T>(look: () => T | null, limitMs: number, what: string): Promise<T> {
+  function watch<T>(look: () => T | null, what: string, limitMs = START_LIMIT_MS): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => finish(() => reject(describe(`${what} within ${limitMs} ms`))), limitMs);
       const finish = (settle: () => void) => {
@@ -133,17 +136,19 @@ export function startProcess(
     stdin: child.stdin,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
-    waitForLine: (pattern, limitMs = START_LIMIT_MS) =>
+    hasEnded: () => ended !== null,
+    waitFor: watch,
+    waitForLine: (pattern, limitMs) =>
       watch(
         () => {
           const match = matchLine(output.stdout, pattern) ?? matchLine(output.stderr, pattern);
           if (match === null && ended !== null) throw describe(`ended before a line matched ${pattern}`);
           return match;
         },
-        limitMs,
         `printed no line matching ${pattern}`,
+        limitMs,
       ),
-    waitForExit: (limitMs = COMMAND_LIMIT_MS) => watch(() => ended, limitMs, 'did not end'),
+    waitForExit: (limitMs = COMMAND_LIMIT_MS) => watch(() => ended, 'did not end', limitMs),
     signal: (name) => {
       child.kill(name);
     },
