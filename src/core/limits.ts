@@ -130,6 +130,8 @@ export const LIMITS = {
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */
   sandboxRecordsMax: 20_000,
+  /** Simulated tenant: verbs kept of one session; a test reads the first few. */
+  sandboxCommandsMax: 1000,
   /** Simulated tenant: an AUTH line may have 12,288 octets (RFC 4954 section 4). */
   sandboxLineBytesMax: 12 * KIB + 2,
   /** Simulated tenant: the MX ends a session after about 20 minutes (facts/microsoft365.md 2.3, 4.4.1). */

@@ -79,7 +79,7 @@ async function nextCommand(talk: Conversation): Promise<void> {
   const [, word = '', argument = ''] = /^(\S*)\s*(.*)$/.exec(line.text) ?? [];
   const verb = word.toUpperCase();
   const handler = Object.hasOwn(HANDLERS, verb) ? HANDLERS[verb] : undefined;
-  if (record.commands.length < LIMITS.sandboxRecordsMax) {
+  if (record.commands.length < LIMITS.sandboxCommandsMax) {
     record.commands.push(`${handler ? verb : '?'}${session.tls ? '' : ' (plain)'}`);
   }
   await (handler ? handler(talk, argument.trim()) : dialogue.send(UNRECOGNIZED));

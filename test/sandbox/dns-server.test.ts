@@ -1,5 +1,7 @@
 /** The simulated name server, asked by Node's own resolver. */
 import { Resolver } from 'node:dns/promises';
+import { connect } from 'node:net';
+import * as packet from 'dns-packet';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Bench, startBench } from './support.ts';
 
@@ -41,4 +43,20 @@ test('fails or stays silent on request', async () => {
   await expect(resolver.resolve4('contoso.com')).rejects.toMatchObject({ code: 'ETIMEOUT' });
   bench.sandbox.dns.mode = 'answer';
   expect(await resolver.resolveMx('contoso.com')).toHaveLength(1);
+});
+
+test('answers over TCP too, a query in two pieces', async () => {
+  const socket = connect(bench.addresses.dns.port, '127.0.0.1');
+  const query = packet.streamEncode({
+    type: 'query',
+    id: 7,
+    questions: [{ type: 'MX', name: 'contoso.com' }],
+  });
+  socket.write(query.subarray(0, 5));
+  socket.write(query.subarray(5));
+  const reply = await new Promise<Buffer>((resolve, reject) => {
+    socket.once('data', resolve).once('error', reject);
+  });
+  socket.destroy();
+  expect(packet.streamDecode(reply)).toMatchObject({ id: 7, answers: [{ type: 'MX', name: 'contoso.com' }] });
 });
