@@ -4,6 +4,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
 import { issueRoot, issueServer, type KeyAndCertificate, type Period } from './issue-certificates.ts';
@@ -43,8 +44,25 @@ const ROOT_LIFE_MS = 10 * 365 * DAY_MS;
 const PRIVATE = 0o600;
 const PUBLIC = 0o644;
 
-/** Loads the authority from `directory`, or makes it. Rejects when the folder can't be written. */
+/** Loads the authority from `directory`, or makes it. Rejects with OperatorError when the folder can't be used. */
 export async function openAuthority(deps: AuthorityDeps): Promise<Authority> {
+  try {
+    return await loadOrMake(deps);
+  } catch (error) {
+    // Errors of the file system carry the call that failed; anything else is a fault of this program.
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new OperatorError(
+      {
+        code: 'authority.folder-unusable',
+        cause: `The certificates of the box can't be kept in ${deps.directory} (${describeError(error)}).`,
+        advice: 'Give the agent a data folder that it may read and write, with free space.',
+      },
+      { cause: error },
+    );
+  }
+}
+
+async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
   const { clock, log } = deps;
   await mkdir(deps.directory, { recursive: true, mode: 0o700 });
   const names = [...new Set([deps.hostname.toLowerCase(), ...deps.addresses.map(normaliseAddress)])];

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { OperatorError } from '../../src/core/errors.ts';
 import { type Authority, type AuthorityDeps, openAuthority } from '../../src/intake/authority.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { runCommand, runOrThrow } from '../support/processes.ts';
@@ -159,4 +160,11 @@ test('a damaged root never keeps the box from starting', async () => {
   const after = await openIt({ log });
   expect(log.lines.map(({ event }) => event)).toContain('authority.root-made');
   expect((await serverOf(after)).checkIssued(new X509Certificate(after.rootPem))).toBe(true);
+});
+
+test('a folder that can’t be used is an error for the operator', async () => {
+  await writeFile(file('in-the-way'), '');
+  const error = await openIt({ directory: file('in-the-way/ca') }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(OperatorError);
+  expect((error as OperatorError).explanation.cause).toContain('ENOTDIR');
 });
