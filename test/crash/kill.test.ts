@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSystemClock } from '../../src/core/clock.ts';
 import { sendScan } from '../../src/sandbox/device.ts';
+import type { ReceivedMessage } from '../../src/sandbox/message-store.ts';
 import { createSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { freePort, type RunningProcess, startProcess } from '../support/processes.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
@@ -23,7 +24,11 @@ let agent: RunningProcess | null = null;
 
 beforeAll(async () => {
   directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-kill-'));
-  sandbox = createSandbox({ clock: createSystemClock(0), log: createQuietLog() });
+  sandbox = createSandbox({
+    clock: createSystemClock(0),
+    log: createQuietLog(),
+    bodyBytesMax: 1024 ** 3,
+  });
   const { mx, dns, caPem } = await sandbox.start();
   port = await freePort('127.0.0.1');
   writeFileSync(path.join(directory, 'ca.pem'), caPem);
@@ -51,6 +56,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+function messageIdOf(message: ReceivedMessage): string {
+  const head = message.body?.subarray(0, 4096).toString('latin1') ?? '';
+  return /^Message-ID: (\S+)/m.exec(head)?.[1] ?? 'none';
+}
+
 async function startAgent(): Promise<RunningProcess> {
   const child = startProcess(process.execPath, [
     BUNDLE,
@@ -77,7 +87,7 @@ test(`nothing acknowledged is lost over ${ROUNDS} kills`, { timeout: 240_000 }, 
         .repeat(64)
         .concat('\r\n')
         .repeat(Math.floor(random() * 2000));
-      const message = Buffer.from(`Message-ID: ${id}\r\nSubject: scan\r\n\r\n${padding}`);
+      const message = Buffer.from(`Message-ID: ${id}\r\nFrom: copier@contoso.com\r\nSubject: scan\r\n\r\n${padding}`);
       const result = await sendScan({
         connect: { host: '127.0.0.1', port },
         tls: 'none',
@@ -103,7 +113,7 @@ test(`nothing acknowledged is lost over ${ROUNDS} kills`, { timeout: 240_000 }, 
   }
 
   agent = await startAgent();
-  const arrived = () => new Set(sandbox.received().map((message) => message.messageId));
+  const arrived = () => new Set(sandbox.received().map(messageIdOf));
   const missing = () => [...acknowledged].filter((id) => !arrived().has(id));
   await expect.poll(missing, { timeout: 60_000, interval: 100 }).toEqual([]);
   const copies = sandbox.received().length;

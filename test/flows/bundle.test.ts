@@ -58,7 +58,7 @@ routes:
     hello: { verb: 'EHLO', name: 'copier' },
     from: 'copier@contoso.com',
     to: ['anna@contoso.com'],
-    message: Buffer.from('Subject: alone\r\n\r\none file\r\n'),
+    message: Buffer.from('From: copier@contoso.com\r\nSubject: alone\r\n\r\none file\r\n'),
   });
   expect(sent).toMatchObject({ accepted: true, tls: { protocol: 'TLSv1' } });
   const [received] = await sandbox.waitForMessages(1);
