@@ -45,12 +45,12 @@ esac
 
 echo "install-test-peers: installing$missing"
 # shellcheck disable=SC2086 # the list is meant to be split
-install() {
+install_missing() {
   $as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --quiet --no-install-recommends $missing
 }
 # The package lists may be fresh enough; only a failure asks for new ones.
-install || { $as_root apt-get update --quiet && install; } ||
+install_missing || { $as_root apt-get update --quiet && install_missing; } ||
   fail "apt-get could not install$missing: its own message is above"
 
 # A service that was enabled for the next boot would bind port 25 there, which the agent itself wants.
