@@ -7,6 +7,7 @@ import { createDeadlines } from '../../src/intake/deadlines.ts';
 import { isTlsHello } from '../../src/intake/first-bytes.ts';
 import { createTerminatorFinder } from '../../src/intake/terminator.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { createRandom, seedFromEnvironment } from '../support/random.ts';
 
 describe('the first bytes', () => {
   test.each([
@@ -53,6 +54,24 @@ describe('the end of DATA', () => {
   ])('%j is found at %j', (chunks, expected) => {
     expect(endOf(chunks)).toEqual(expected);
   });
+});
+
+test('the end of DATA is found at the same byte however a stream is cut', () => {
+  const seed = seedFromEnvironment();
+  const random = createRandom(seed);
+  for (let round = 0; round < 500; round++) {
+    const text = Array.from({ length: 60 }, () => '\r\n.a'[Math.floor(random() * 4)]).join('') + 'z\r\n.\r\n';
+    const finder = createTerminatorFinder();
+    let found = -1;
+    for (let at = 0; found < 0; ) {
+      const chunk = text.slice(at, at + 1 + Math.floor(random() * 7));
+      const end = finder.find(Buffer.from(chunk));
+      if (end >= 0) found = at + end;
+      at += chunk.length;
+    }
+    // The stream begins at the start of a line; the terminator has five bytes, two of them in front of it.
+    expect(found, `seed ${seed}`).toBe(`\r\n${text}`.indexOf('\r\n.\r\n') + 5 - 2);
+  }
 });
 
 describe('the deadlines', () => {
