@@ -26,8 +26,8 @@ export function createBodyStream(
   }
 
   return new Readable({
-    // Two chunks: one being sent, one at hand.
-    highWaterMark: 512 * 1024,
+    // A few chunks ahead of the network, so that it never waits for the thread.
+    highWaterMark: 256 * 1024,
     read() {
       next().then(
         (chunk) => this.push(chunk),

@@ -1,6 +1,5 @@
 /** A body on its way in, seen from the agent's thread: pieces of any size become chunks of the stored size. */
 import { LIMITS } from '../core/limits.ts';
-import type { OwnedBytes } from './protocol.ts';
 import type { Receipt } from './types.ts';
 import type { WorkerClient } from './worker-client.ts';
 
@@ -29,15 +28,10 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
     return taken.length;
   }
 
-  function takeChunk(): OwnedBytes {
-    const chunk = buffer.subarray(0, used);
+  function send(): void {
+    const bytes = buffer.subarray(0, used);
     buffer = new Uint8Array(chunkBytes);
     used = 0;
-    return chunk;
-  }
-
-  function send(): void {
-    const bytes = takeChunk();
     const sent: Promise<void> = client.call('writeChunk', { number, bytes }, bytes).then(
       () => void inFlight.delete(sent),
       (error: unknown) => {
@@ -68,7 +62,7 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
     async commit(message) {
       check();
       isOver = true;
-      const bytes = takeChunk();
+      const bytes = buffer.subarray(0, used);
       // Calls arrive in the order they were made: this one finds every chunk written, or the body broken.
       await client.call('commit', { number, bytes, message }, bytes);
     },

@@ -12,7 +12,7 @@ export interface StorageLayout {
 
 export const STORAGE: StorageLayout = {
   journalMode: 'TRUNCATE',
-  pageBytes: 16_384,
-  chunkBytes: 256 * 1024,
+  pageBytes: 4096,
+  chunkBytes: 64 * 1024,
   autoVacuum: 'INCREMENTAL',
 };
