@@ -66,7 +66,7 @@ describe('startProcess', () => {
   it('dies with the test process, even when that is killed', async () => {
     const script = `
       import { startProcess } from ${JSON.stringify(new URL('./processes.ts', import.meta.url).href)};
-      const child = startProcess('sh', ['-c', 'echo up; sleep 600']);
+      const child = startProcess('sh', ['-c', 'echo up; exec sleep 600']);
       await child.waitForLine(/up/);
       console.log('child ' + child.pid);
       setInterval(() => {}, 1000);

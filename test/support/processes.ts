@@ -60,6 +60,7 @@ process.on('exit', () => {
 /**
  * Starts a program whose life is tied to the test's: the kernel kills it even when the test process is
  * killed itself (prctl PR_SET_PDEATHSIG, set by util-linux's setpriv, which then becomes the program).
+ * What the program starts in its turn is not tied: a shell should `exec` its last command.
  */
 export function startProcess(
   file: string,
