@@ -60,7 +60,7 @@ test('the end of DATA is found at the same byte however a stream is cut', () => 
   const seed = seedFromEnvironment();
   const random = createRandom(seed);
   for (let round = 0; round < 500; round++) {
-    const text = Array.from({ length: 60 }, () => '\r\n.a'[Math.floor(random() * 4)]).join('') + 'z\r\n.\r\n';
+    const text = `${Array.from({ length: 60 }, () => '\r\n.a'[Math.floor(random() * 4)]).join('')}z\r\n.\r\n`;
     const finder = createTerminatorFinder();
     let found = -1;
     for (let at = 0; found < 0; ) {
