@@ -21,6 +21,8 @@ export interface DeviceFacts {
   login: string | null;
   /** Profile id in force for this device. */
   profile: string | null;
+  /** Sender address that is put in place of whatever the device sends; left out, none is. */
+  from?: string;
   /** `address:port` of the listener. */
   listener: string;
   /** TLS towards the device, null for plain text. */

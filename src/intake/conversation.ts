@@ -61,16 +61,21 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
 
   const peer = (): Peer => ({ address, tls: tls !== null, signedIn: signedIn?.as ?? null });
 
+  function device(): DeviceSettings | null {
+    return signedIn && signedIn.as !== 'test' ? signedIn.as : facts.device;
+  }
+
   function deviceId(): string | null {
-    if (signedIn && signedIn.as !== 'test') return signedIn.as.id;
-    return facts.device?.id ?? null;
+    return device()?.id ?? null;
   }
 
   function deviceFacts(): DeviceFacts {
+    const from = device()?.from;
     return {
       ...{ id: deviceId(), address, greeting, tls, listener: facts.listener },
       login: signedIn?.user ?? null,
       profile: profile?.id ?? null,
+      ...(from === undefined ? {} : { from }),
     };
   }
 

@@ -11,7 +11,7 @@ export interface ReplyRow {
   advice: string;
 }
 
-const WAIT = 'The device sends again by itself; if it lasts, look at the health page of the box.';
+const WAIT = 'The device sends again by itself; if it lasts, see `scanferry status` at the box.';
 
 export const REPLIES = {
   'intake.too-many-connections': {

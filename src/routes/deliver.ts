@@ -20,7 +20,7 @@ export interface Way {
   acquire(signal: AbortSignal, isFreshWanted: boolean): Promise<{ session: SmtpSession; isKept: boolean }>;
   /** Takes back a session that is good for another message. */
   release(session: SmtpSession): void;
-  shape(header: Buffer, sender: string): Shaped;
+  shape(header: Buffer, head: MessageHead): Shaped;
 }
 
 /** Never throws for anything the network or the other side did: that is in the report. */
@@ -73,7 +73,7 @@ async function attempt(
   body: WireBody,
   signal: AbortSignal,
 ): Promise<DeliveryReport> {
-  const shaped = way.shape(body.header, message.head.sender);
+  const shaped = way.shape(body.header, message.head);
   body.setHeader(shaped.header);
   if (shaped.sender !== '' && !isSendable(shaped.sender))
     return sameForAll(message.recipients, rejected('message.address-invalid'));

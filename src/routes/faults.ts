@@ -27,7 +27,7 @@ export const FAULTS = {
   },
   'route.out-of-sockets': {
     cause: 'This box has no more sockets or ports free.',
-    advice: 'Restart the agent; if it comes back, report it with a support bundle.',
+    advice: 'Restart the agent; if it comes back, report it.',
   },
   'route.connection-failed': { cause: 'The connection to the server failed.', advice: FIREWALL },
   'route.protocol': {

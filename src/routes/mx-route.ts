@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls';
 import { deliver, type Way } from './deliver.ts';
 import { findMailHosts } from './names.ts';
 import { createSessionOpener, openFirst } from './open-route-session.ts';
-import { shapePlain } from './rewrite.ts';
+import { shapeAs } from './rewrite.ts';
 import type { ConnectorSettings, DirectSendSettings } from './settings.ts';
 import type { Route, RouteDeps } from './types.ts';
 
@@ -28,7 +28,7 @@ export function createMxRoute(
       return { session, isKept: false };
     },
     release: (session) => session.quit(),
-    shape: shapePlain,
+    shape: (header, head) => shapeAs(header, head, null),
   };
   return {
     id: settings.id,

@@ -3,7 +3,7 @@
  * not use the sender, the mailbox takes its place and replies still reach the original.
  */
 import addressparser from 'nodemailer/lib/addressparser';
-import { domainOf } from '../core/message.ts';
+import { domainOf, type MessageHead } from '../core/message.ts';
 import { fieldValue, type HeaderField, parseHeader, renderHeader } from './header.ts';
 
 export interface Shaped {
@@ -22,6 +22,17 @@ export interface SenderRule {
 const HIDDEN_FIELDS = new Set(['bcc', 'resent-bcc']);
 /** The single From is the sender now; a Sender field beside it would name a third (RFC 5322 section 3.6.2). */
 const REPLACED_FIELDS = new Set(['from', 'sender']);
+
+/**
+ * The header as it goes out. A sender that the config gives the device wins over everything; without one the rule of
+ * the mailbox decides, and a route without a mailbox leaves the sender alone.
+ */
+export function shapeAs(block: Buffer, { sender, device }: MessageHead, rule: SenderRule | null): Shaped {
+  if (device.from !== undefined) {
+    return shapeForMailbox(block, sender, { mailbox: device.from, mode: 'always', sendAs: [] });
+  }
+  return rule === null ? shapePlain(block, sender) : shapeForMailbox(block, sender, rule);
+}
 
 /** For routes without a mailbox: only Bcc goes. */
 export function shapePlain(block: Buffer, sender: string): Shaped {

@@ -5,7 +5,7 @@ import { connectionFailure } from './failure.ts';
 import { createIdleSessions } from './idle-sessions.ts';
 import { createTokenSource, type TokenSource } from './oauth.ts';
 import { createSessionOpener } from './open-route-session.ts';
-import { shapeForMailbox } from './rewrite.ts';
+import { shapeAs } from './rewrite.ts';
 import { SessionRefused } from './session-errors.ts';
 import type { SubmissionSettings } from './settings.ts';
 import type { Credentials, SmtpSession } from './smtp-session.ts';
@@ -29,7 +29,7 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
       return { session: await signIn.open(() => open({ host, port }, signal), signal), isKept: false };
     },
     release: (session) => idle.keep(session),
-    shape: (header, sender) => shapeForMailbox(header, sender, rule),
+    shape: (header, head) => shapeAs(header, head, rule),
   };
   return {
     id: settings.id,
