@@ -174,10 +174,7 @@ const BY_ERROR_CODE: Record<string, FaultCode> = {
   CA_MD_TOO_WEAK: 'route.certificate-unfit',
   EE_KEY_TOO_SMALL: 'route.certificate-unfit',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'route.tls-too-old',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'route.tls-too-old',
   ERR_SSL_WRONG_SSL_VERSION: 'route.tls-too-old',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'route.tls-no-common-cipher',
-  ERR_SSL_SSL_TLS_ALERT_HANDSHAKE_FAILURE: 'route.tls-no-common-cipher',
   ERR_SSL_NO_SHARED_CIPHER: 'route.tls-no-common-cipher',
   ERR_SSL_DH_KEY_TOO_SMALL: 'route.tls-no-common-cipher',
 };
@@ -187,6 +184,9 @@ const BY_ERROR_PATTERN: readonly (readonly [RegExp, FaultCode])[] = [
     /^ERR_SSL_.*ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|ACCESS_DENIED)/,
     'route.tls-certificate-wanted',
   ],
+  // OpenSSL has renamed its alerts more than once: SSLV3_ALERT_..., SSL/TLS_ALERT_...
+  [/^ERR_SSL_.*ALERT_HANDSHAKE_FAILURE$/, 'route.tls-no-common-cipher'],
+  [/^ERR_SSL_.*ALERT_PROTOCOL_VERSION$/, 'route.tls-too-old'],
   [/^ERR_SSL_.*ALERT/, 'route.tls-alert'],
   [/^ERR_SSL_|^ERR_TLS_/, 'route.tls-failed'],
 ];

@@ -30,6 +30,9 @@ export function explainSessionError(error: unknown, { exchanges, where, upstream
   const last = exchanges.findLast(({ reply }) => reply !== null);
   if (last?.stage === 'starttls' && last.reply !== null && !isPositive(last.reply))
     return connectionFailure('route.starttls-missing', where, { error, upstream, reply: last.reply });
+  const isHungUpOn = exchanges.some(({ stage, reply }) => stage === 'starttls' && reply === null);
+  if (isHungUpOn && !(error instanceof RouteFailure))
+    return connectionFailure('route.starttls-missing', where, { error, upstream });
   if (last?.reply && last.reply.code >= 400) return new SessionRefused(last, upstream);
   if (error instanceof RouteFailure) return error;
   return connectionFailure(sessionFaultCode(error, last), where, {

@@ -86,7 +86,10 @@ export async function openSession(
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => {});
   const watchdog = createWatchdog(options.clock, () => fail(connectionFailure('route.timeout', where)));
-  const feed = () => watchdog.feed(dialogue.exchanges(), body?.isComplete() ?? false);
+  let isWaiting = false;
+  const feed = () => {
+    if (isWaiting) watchdog.feed(dialogue.exchanges(), body?.isComplete() ?? false);
+  };
   const dialogue = createDialogue(feed);
   const connection = new SMTPConnection({
     connection: socket,
@@ -125,11 +128,13 @@ export async function openSession(
     const done = Promise.withResolvers<void>();
     const onAbort = () => fail(new AttemptAborted());
     signal.addEventListener('abort', onAbort, { once: true });
+    isWaiting = true;
     feed();
     try {
       start((error) => (error ? done.reject(error) : done.resolve()));
       await Promise.race([done.promise, broken.promise]);
     } finally {
+      isWaiting = false;
       watchdog.rest();
       signal.removeEventListener('abort', onAbort);
     }
@@ -163,7 +168,7 @@ export async function openSession(
     } catch (error) {
       if (error instanceof AttemptAborted) return ended('aborted');
       if (wire.error() !== null) return ended('body-failed', wire.error());
-      return isAnswered(dialogue.exchanges()) ? ended('answered') : ended('lost', asFailure(error));
+      return isRefusal(error) ? ended('answered') : ended('lost', asFailure(error));
     }
   }
 
@@ -218,9 +223,10 @@ function toNodemailer(envelope: Envelope) {
   };
 }
 
-/** Everything that was asked got its reply, so the server had its say: a refusal is no lost connection. */
-function isAnswered(exchanges: readonly Exchange[]): boolean {
-  return exchanges.length > 0 && exchanges.every(({ reply }) => reply !== null);
+/** nodemailer's codes for an envelope or a message that the server refused by a whole reply. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error) || Reflect.get(error, 'responseCode') === undefined) return false;
+  return ['EENVELOPE', 'EMESSAGE'].includes(String(Reflect.get(error, 'code')));
 }
 
 /** nodemailer has no other way to reach the socket; it marks the field as public. */

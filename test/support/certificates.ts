@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runOrThrow } from './processes.ts';
 
 /** `selfSigned` names the right host, but nobody trusted signed it. */
-export type CertificateKind = 'valid' | 'expired' | 'wrongName' | 'selfSigned';
+export type CertificateKind = 'valid' | 'expired' | 'notYetValid' | 'wrongName' | 'selfSigned';
 
 /** A certificate with its private key, as PEM text and as files (world-readable: servers drop their privileges). */
 export interface TestCertificate {
@@ -85,6 +85,15 @@ export async function createTestCertificates(options: CertificateOptions): Promi
   };
 }
 
+const CURRENT = { firstDay: -1, lastDay: 30 };
+const DAYS: Record<CertificateKind, { firstDay: number; lastDay: number }> = {
+  valid: CURRENT,
+  wrongName: CURRENT,
+  selfSigned: CURRENT,
+  expired: { firstDay: -60, lastDay: -2 },
+  notYetValid: { firstDay: 10, lastDay: 30 },
+};
+
 function serverRequest(kind: CertificateKind, options: CertificateOptions): LeafRequest {
   const isWrong = kind === 'wrongName';
   return {
@@ -92,8 +101,7 @@ function serverRequest(kind: CertificateKind, options: CertificateOptions): Leaf
     names: isWrong ? ['another-host.invalid'] : options.names,
     addresses: isWrong ? [] : (options.addresses ?? []),
     usage: 'serverAuth',
-    firstDay: kind === 'expired' ? -60 : -1,
-    lastDay: kind === 'expired' ? -2 : 30,
+    ...DAYS[kind],
     signedBy: kind === 'selfSigned' ? 'itself' : 'authority',
   };
 }

@@ -1,0 +1,335 @@
+/** What a recipient is told when a transfer goes wrong in the middle; every byte may be the last. */
+import { Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';
+import { type Script, type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts';
+import { outcomeFor, SCAN, send, summary } from './bench.ts';
+import { type ScriptedRoute, scriptedRoute } from './scripted-route.ts';
+
+const HOST = 'mail.contoso.com';
+const RECIPIENTS = ['a@contoso.com', 'b@contoso.com'];
+const BIG = Buffer.from(`${SCAN}${`${'x'.repeat(76)}\r\n`.repeat(60_000)}`);
+
+let certificates: TestCertificates;
+const servers: ScriptedSmtp[] = [];
+const routes: ScriptedRoute[] = [];
+beforeAll(async () => {
+  certificates = await createTestCertificates({ names: [HOST] });
+});
+afterAll(() => certificates.remove());
+afterEach(async () => {
+  for (const { route } of routes.splice(0)) await route.stop();
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+async function start(script: Script, offers?: string[]) {
+  const tls = await certificates.server('valid');
+  const server = await startScriptedSmtp({ tls, script, ...(offers === undefined ? {} : { offers }) });
+  const ca = { path: 'ca.pem', text: certificates.ca };
+  const made = scriptedRoute(HOST, server.port, { ca });
+  servers.push(server);
+  routes.push(made);
+  return { server, ...made };
+}
+
+const at =
+  (wanted: string, answer: ReturnType<Script>): Script =>
+  (step) =>
+    step.startsWith(wanted) ? answer : undefined;
+/** With and without PIPELINING, which decides when commands are sent. */
+const BOTH = [['PIPELINING', '8BITMIME'], []];
+
+test.each(BOTH)('each recipient is told its own refusal (%s)', async (...offers) => {
+  const { route } = await start(
+    (step) => {
+      if (step === 'RCPT TO:<b@contoso.com>') return '550-5.1.1 nobody\r\n550 5.1.1 of that name';
+      return step === 'RCPT TO:<c@contoso.com>' ? '450 4.9.9 later' : undefined;
+    },
+    offers.filter((offer) => offer !== undefined),
+  );
+  const report = await send(route, { recipients: [...RECIPIENTS, 'c@contoso.com'] });
+  expect(outcomeFor(report, 'a@contoso.com')?.kind).toBe('delivered');
+  expect(outcomeFor(report, 'b@contoso.com')).toMatchObject({
+    kind: 'rejected',
+    reply: { code: 550, enhanced: '5.1.1', text: '550-5.1.1 nobody\n550 5.1.1 of that name' },
+  });
+  expect(outcomeFor(report, 'c@contoso.com')).toMatchObject({
+    kind: 'retry',
+    why: { code: 'reply.deferred' },
+  });
+});
+
+test.each(BOTH)('sends no body when every recipient is refused (%s)', async (...offers) => {
+  const { route, server } = await start(
+    (step) => {
+      if (step === 'RCPT TO:<a@contoso.com>') return '550 5.1.1 no';
+      if (step === 'RCPT TO:<b@contoso.com>') return '451 4.4.3 later';
+      return step === 'DATA' ? '554 5.5.1 no valid recipients' : undefined;
+    },
+    offers.filter((offer) => offer !== undefined),
+  );
+  const report = await send(route, { recipients: RECIPIENTS });
+  expect(summary(report)).toEqual({
+    'a@contoso.com': 'rejected reply.recipient-unknown',
+    'b@contoso.com': 'retry reply.tenant-lookup',
+  });
+  expect(server.sessions[0]?.body.length).toBe(0);
+});
+
+test('sends no body to a server that takes DATA without a recipient', async () => {
+  const { route, server } = await start(at('RCPT', '550 5.1.1 no'));
+  const report = await send(route);
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'rejected reply.recipient-unknown' });
+  expect(server.sessions[0]?.body.toString().replaceAll('\r\n', '')).toMatch(/^\.?$/);
+});
+
+test.each(BOTH)('a refused MAIL is told for all (%s)', async (...offers) => {
+  const { route } = await start(
+    at('MAIL', '550 5.7.60 may not send as this sender'),
+    offers.filter((offer) => offer !== undefined),
+  );
+  const report = await send(route, { recipients: RECIPIENTS });
+  expect(Object.values(summary(report))).toEqual(['hold reply.send-as-denied', 'hold reply.send-as-denied']);
+});
+
+test('a refused DATA is told for the accepted', async () => {
+  const { route } = await start(at('DATA', '451 4.9.9 later'));
+  expect(summary(await send(route))).toEqual({ 'office@contoso.com': 'retry reply.deferred' });
+});
+
+test('a refusal after the final dot is told for the accepted', async () => {
+  const { route } = await start(at('.', '554 5.9.9 no'));
+  expect(summary(await send(route))).toEqual({ 'office@contoso.com': 'rejected reply.refused' });
+});
+
+test('a 421 in the middle of the recipients asks to try again', async () => {
+  const { route } = await start((step) => {
+    if (step === 'RCPT TO:<a@contoso.com>') return '550 5.1.1 no';
+    return step === 'RCPT TO:<b@contoso.com>' ? '421 4.3.2 going down' : undefined;
+  });
+  const report = await send(route, { recipients: [...RECIPIENTS, 'c@contoso.com'] });
+  expect(summary(report)).toEqual({
+    'a@contoso.com': 'rejected reply.recipient-unknown',
+    'b@contoso.com': 'retry reply.closing',
+    'c@contoso.com': 'retry message.connection-lost',
+  });
+});
+
+test.each(['cut', 'reset'] as const)(
+  'a connection that is %s at MAIL is a fault of the way',
+  async (deed) => {
+    const { route } = await start(at('MAIL', { deed }));
+    const { fault, results } = await send(route);
+    expect(results).toEqual([]);
+    expect(fault).toMatchObject({ needsPerson: false, why: { code: expect.stringMatching(/closed|reset/) } });
+  },
+);
+
+test.each([
+  ['at the recipients', 'RCPT'],
+  ['at DATA', 'DATA'],
+  ['in the body', 'body'],
+])('a connection lost %s costs a try and leaves no doubt', async (_name, step) => {
+  const { route } = await start(at(step, { deed: 'cut' }));
+  const report = await send(route, { body: BIG });
+  expect(report.fault).toBeNull();
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({
+    kind: 'retry',
+    uncertain: false,
+    reply: null,
+  });
+});
+
+test('a connection lost after the final dot is in doubt', async () => {
+  const { route } = await start(at('.', { deed: 'cut' }));
+  const report = await send(route);
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({
+    kind: 'retry',
+    uncertain: true,
+    why: { code: 'message.answer-lost' },
+  });
+});
+
+test('a final reply without its line end is in doubt', async () => {
+  const { route, server } = await start((step, session) => {
+    if (step !== '.') return undefined;
+    session.write('');
+    return { deed: 'raw', text: '250 2.6.0 que' };
+  });
+  const attempt = send(route);
+  await expect.poll(() => server.sessions[0]?.body.length).toBeGreaterThan(0);
+  await server.stop();
+  expect(outcomeFor(await attempt, 'office@contoso.com')).toMatchObject({ kind: 'retry', uncertain: true });
+});
+
+test('a silent server is left after ten minutes at the final dot, in doubt', async () => {
+  const { route, server, clock } = await start(at('.', { deed: 'silence' }));
+  const attempt = send(route);
+  await expect.poll(() => server.sessions[0]?.body.length).toBeGreaterThan(0);
+  await clock.advance(9 * 60_000);
+  expect(server.sessions[0]?.isClosed).toBe(false);
+  await clock.advance(60_000);
+  expect(outcomeFor(await attempt, 'office@contoso.com')).toMatchObject({ uncertain: true });
+});
+
+test('a server that stops reading the body is left', async () => {
+  const { route, server, clock } = await start(at('DATA', '354 go'));
+  const body = new Readable({ read: () => {} });
+  body.push(SCAN);
+  const attempt = send(route, { openBody: async () => body, bodyBytes: 1_000_000 });
+  await expect.poll(() => server.sessions[0]?.body.length).toBeGreaterThan(0);
+  await clock.advance(3 * 60_000);
+  expect(outcomeFor(await attempt, 'office@contoso.com')).toMatchObject({
+    uncertain: false,
+    why: { code: 'route.timeout' },
+  });
+});
+
+test('a "yes" before the end of the body is no delivery', async () => {
+  let isTold = false;
+  const { route, server } = await start((step) => {
+    if (step !== 'body' || isTold) return undefined;
+    isTold = true;
+    return '250 2.6.0 thanks already';
+  });
+  const body = new Readable({ read: () => {} });
+  body.push(SCAN);
+  const report = await send(route, { openBody: async () => body, bodyBytes: 1_000_000 });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.answered-early' });
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
+  await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+  expect(server.sessions[0]?.body.includes('QUIT')).toBe(false);
+});
+
+test('a refusal before the end of the body counts', async () => {
+  let isTold = false;
+  const { route } = await start((step) => {
+    if (step !== 'body' || isTold) return undefined;
+    isTold = true;
+    return '552 5.3.4 too large';
+  });
+  const body = new Readable({ read: () => {} });
+  body.push(SCAN);
+  const report = await send(route, { openBody: async () => body, bodyBytes: 1_000_000 });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'rejected reply.too-large' });
+});
+
+test('a body that fails in the middle never gets its final dot', async () => {
+  const { route, server, log } = await start(() => undefined);
+  const openBody = async () =>
+    Readable.from(
+      (async function* () {
+        yield BIG.subarray(0, 100_000);
+        throw new Error('the disk is gone');
+      })(),
+    );
+  const report = await send(route, { openBody, bodyBytes: BIG.length });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.body-unreadable' });
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
+  await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+  expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
+  expect(log.lines.find(({ event }) => event === 'message.body-unreadable')?.fields['reason']).toBe(
+    'the disk is gone',
+  );
+});
+
+test.each([-1, 1])(
+  'a body whose size is not the recorded one (%i) never gets its final dot',
+  async (difference) => {
+    const { route, server } = await start(() => undefined);
+    const report = await send(route, { bodyBytes: Buffer.byteLength(SCAN) + difference });
+    expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.body-unreadable' });
+    await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+    expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
+  },
+);
+
+test('a body that can not be opened is tried again', async () => {
+  const { route, server } = await start(() => undefined);
+  const openBody = () => Promise.reject(new Error('no such body'));
+  const report = await send(route, { openBody });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.body-unreadable' });
+  expect(server.sessions).toEqual([]);
+});
+
+test('a header without an end is refused before anything is sent', async () => {
+  const { route, server } = await start(() => undefined);
+  const report = await send(route, { body: `A: ${'x'.repeat(300 * 1024)}\r\n` });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'rejected message.header-too-large' });
+  expect(server.sessions).toEqual([]);
+});
+
+test('says both sizes when the server announces a smaller limit', async () => {
+  const { route, server } = await start(() => undefined, ['SIZE 100']);
+  const report = await send(route);
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({
+    kind: 'rejected',
+    why: { code: 'message.too-large', cause: expect.stringContaining('the limit is 100') },
+  });
+  expect(server.sessions[0]?.commands.some((line) => line.startsWith('MAIL'))).toBe(false);
+});
+
+test('declares the size, and 8-bit where it is offered', async () => {
+  const { route, server } = await start(() => undefined, ['SIZE 1000000', '8BITMIME']);
+  await send(route);
+  const mail = server.sessions[0]?.commands.find((line) => line.startsWith('MAIL'));
+  expect(mail).toBe(`MAIL FROM:<scanner@contoso.com> BODY=8BITMIME SIZE=${Buffer.byteLength(SCAN)}`);
+});
+
+test('a reply of 1 MiB still counts, and is cut for the records', async () => {
+  const line = `250-${'x'.repeat(500)}\r\n`;
+  const { route } = await start(at('.', `${line.repeat(2000)}250 2.6.0 queued`));
+  const report = await send(route);
+  const outcome = outcomeFor(report, 'office@contoso.com');
+  expect(outcome?.kind).toBe('delivered');
+  expect(outcome?.reply?.text.length).toBe(4096);
+});
+
+test('an abort before the final dot leaves every recipient untouched', async () => {
+  const { route, server } = await start(at('DATA', '354 go'));
+  const body = new Readable({ read: () => {} });
+  body.push(SCAN);
+  const abort = new AbortController();
+  const attempt = send(route, { openBody: async () => body, bodyBytes: 1_000_000 }, abort.signal);
+  await expect.poll(() => server.sessions[0]?.body.length).toBeGreaterThan(0);
+  abort.abort();
+  expect(await attempt).toMatchObject({ results: [], fault: null });
+  expect(body.destroyed).toBe(true);
+  await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+});
+
+test('an abort after the final dot leaves a doubt', async () => {
+  const { route, server } = await start(at('.', { deed: 'silence' }));
+  const abort = new AbortController();
+  const attempt = send(route, {}, abort.signal);
+  await expect.poll(() => server.sessions[0]?.body.length).toBeGreaterThan(0);
+  abort.abort();
+  expect(outcomeFor(await attempt, 'office@contoso.com')).toMatchObject({ kind: 'retry', uncertain: true });
+});
+
+test.each(['connect', 'EHLO', 'STARTTLS', 'MAIL'])(
+  'an abort at %s ends the attempt at once',
+  async (step) => {
+    const { route, server } = await start(at(step, { deed: 'silence' }));
+    const abort = new AbortController();
+    const attempt = send(route, {}, abort.signal);
+    await expect
+      .poll(() => server.sessions[0]?.commands.some((line) => line.startsWith(step)) ?? false)
+      .toBe(step !== 'connect');
+    abort.abort();
+    expect(await attempt).toMatchObject({ results: [], fault: null });
+  },
+);
+
+test('an attempt that is aborted before it starts opens nothing', async () => {
+  const { route, server } = await start(() => undefined);
+  expect(await send(route, {}, AbortSignal.abort())).toMatchObject({ results: [], fault: null });
+  expect(server.sessions).toEqual([]);
+});
+
+test('leaves no timer behind', async () => {
+  const { route, clock, server } = await start(() => undefined);
+  await send(route);
+  await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+  expect(clock.pendingTimers()).toBe(0);
+});
