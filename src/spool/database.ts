@@ -5,7 +5,7 @@
  * The check reads every table but `chunks`: it grows with the history and not with gigabytes of bodies. A damaged
  * body is found when it is read, because its chunks are authenticated.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -63,6 +63,8 @@ export function readPragma(db: Database.Database, name: string): unknown {
 }
 
 function openExisting(options: DatabaseOptions): Database.Database {
+  // SQLite would take an empty file for a new database; here it is one whose content was lost.
+  if (statSync(options.file).size === 0) throw new Database.SqliteError('the file is empty', 'SQLITE_NOTADB');
   const db = connect(options);
   try {
     migrate(db);
@@ -85,6 +87,8 @@ function connect({ file, nativeBinding, layout }: DatabaseOptions): Database.Dat
     refuseNewer(db, file);
     // Two agents on one spool would send everything twice; the lock also spares system calls per commit.
     db.pragma('locking_mode = EXCLUSIVE');
+    // The mode alone takes the lock at the first write; taken now, the second agent is told at its start.
+    db.exec('BEGIN EXCLUSIVE; COMMIT');
     db.pragma(`page_size = ${layout.pageBytes}`);
     db.pragma(`auto_vacuum = ${layout.autoVacuum}`);
     db.pragma(`journal_mode = ${layout.journalMode}`);

@@ -4,6 +4,8 @@
  * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable;
  * bodies are read directly, because only accepted ones are asked for.
  */
+import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
 import { actOn } from './act.ts';
 import { findBody, readChunk } from './body-read.ts';
 import { type Claims, claimDue, nextDueAt } from './claims.ts';
@@ -12,7 +14,7 @@ import { createDiskSpace } from './disk-space.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { keepHouse } from './housekeeping.ts';
 import { createOpenBodies } from './open-bodies.ts';
-import { isDamage, refusal } from './problems.ts';
+import { isDamage, refusal, refusalFor } from './problems.ts';
 import type { SpoolAnswer, SpoolCalls, SpoolOperation, SpoolRequest, SpoolWorkerData } from './protocol.ts';
 import { createReceiving } from './receiving.ts';
 import type { SalvageReport } from './salvage.ts';
@@ -59,7 +61,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     try {
       return connection.store(latestNow);
     } catch (error) {
-      throw refusal('disk-error', error);
+      throw refusalFor(error instanceof OperatorError ? error.cause : error);
     }
   };
 
@@ -73,9 +75,9 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
     onFailure(error) {
       hasNews = false;
-      bodies.failed(refusal('disk-error', error), { all: false });
+      bodies.failed(refusalFor(error), { all: false });
       connection.giveUp({ damage: isDamage(error) });
-      const fields = { error: String(error) };
+      const fields = { error: describeError(error) };
       tell({ kind: 'log', level: 'error', event: 'spool.disk-failed', fields });
     },
   });

@@ -91,10 +91,14 @@ export function isDiskFailure(error: unknown): boolean {
   return code !== null && !/^SQLITE_(CONSTRAINT|MISMATCH)/.test(code);
 }
 
-/** The refusal that a failed write means; any other error stays what it is. */
+/** The refusal that a failure of the disk means. */
+export function refusalFor(failure: unknown): SpoolRefusal {
+  return refusal(sqliteCode(failure) === 'SQLITE_FULL' ? 'disk-full' : 'disk-error', failure);
+}
+
+/** A failure of the disk as a refusal; any other error stays what it is. */
 export function asRefusal(error: unknown): unknown {
-  if (!isDiskFailure(error)) return error;
-  return refusal(sqliteCode(error) === 'SQLITE_FULL' ? 'disk-full' : 'disk-error', error);
+  return isDiskFailure(error) ? refusalFor(error) : error;
 }
 
 /** An error in a form that crosses the thread border; class instances don't. */

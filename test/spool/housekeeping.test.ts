@@ -1,0 +1,98 @@
+/** What is old goes by itself: bodies nobody asked for, history, events, and room on the disk. */
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { acceptTestMessage, type TestSpool } from '../support/spool.ts';
+import { claimOne, deliver, spoolsOfThisFile } from './open-spools.ts';
+
+const open = spoolsOfThisFile();
+const HOUR_MS = 3600 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+const HELD = { code: 'device.unknown', cause: 'Nobody has approved this device.' };
+
+/** Lets days pass; the next round of housekeeping is over when the answer to a later call is there. */
+async function pass({ spool }: TestSpool, clock: FakeClock, days: number): Promise<void> {
+  clock.setWallClock(clock.now() + days * DAY_MS);
+  await whenRoundOver(spool, clock);
+  await clock.advance(HOUR_MS);
+  await whenRoundOver(spool, clock);
+}
+
+/** A round has ended when the timer of the next one waits. */
+async function whenRoundOver(spool: TestSpool['spool'], clock: FakeClock): Promise<void> {
+  while (clock.pendingTimers() === 0) await spool.stats();
+}
+
+async function openWithClock(settings = {}): Promise<{ test: TestSpool; clock: FakeClock }> {
+  const clock = createFakeClock();
+  const test = await open({ clock, settings: { historyDays: 30, failedKeepDays: 7, ...settings } });
+  return { test, clock };
+}
+
+describe('housekeeping', () => {
+  test('removes delivered messages and their events when history ends, not before', async () => {
+    const { test, clock } = await openWithClock();
+    const { id } = await acceptTestMessage(test);
+    await deliver(test, await claimOne(test));
+    await pass(test, clock, 29);
+    expect(await test.spool.show(id)).not.toBeNull();
+    await pass(test, clock, 1);
+    expect(await test.spool.show(id)).toBeNull();
+    // The newest event stays, so that numbering goes on.
+    expect((await test.spool.events(0, 10)).map(({ seq }) => seq)).toEqual([2]);
+    await test.spool.record({ type: 'agent.stopped', data: { clean: true } });
+    expect((await test.spool.events(0, 10)).map(({ seq }) => seq)).toEqual([2, 3]);
+    expect((await test.spool.stats()).recipients.delivered).toBe(0);
+  });
+
+  test('erases the body of a held message that nobody released, and fails it with the reason', async () => {
+    const { test, clock } = await openWithClock();
+    const { id } = await acceptTestMessage(test, { held: HELD });
+    await pass(test, clock, 6);
+    expect((await test.spool.show(id))?.hasBody).toBe(true);
+    await pass(test, clock, 1);
+    const detail = await test.spool.show(id);
+    expect(detail).toMatchObject({
+      hasBody: false,
+      recipients: [{ state: 'failed', code: 'spool.hold-expired' }],
+    });
+    expect(detail?.events.at(-1)).toMatchObject({
+      type: 'message.failed',
+      data: { code: 'spool.hold-expired', recipient: 'ann@contoso.com' },
+    });
+    expect((await test.spool.stats()).bodyBytes).toBe(0);
+    expect(await test.spool.act('retry', { ids: [id] }, 'cli')).toEqual({ changed: 0, skipped: 1 });
+    await pass(test, clock, 31);
+    expect(await test.spool.show(id)).toBeNull();
+  });
+
+  test('leaves what is waiting for delivery alone, however old', async () => {
+    const { test, clock } = await openWithClock();
+    const { id } = await acceptTestMessage(test);
+    await pass(test, clock, 400);
+    expect(await test.spool.show(id)).toMatchObject({ hasBody: true, recipients: [{ state: 'queued' }] });
+  });
+
+  test('gives the room of a once full spool back to the disk', async () => {
+    const { test, clock } = await openWithClock();
+    for (let count = 0; count < 4; count++) await acceptTestMessage(test, {}, randomBytes(24 * 1024 * 1024));
+    const full = (await test.spool.stats()).databaseBytes;
+    await test.spool.act('cancel', {}, 'cli');
+    await pass(test, clock, 0);
+    await pass(test, clock, 0);
+    const { databaseBytes } = await test.spool.stats();
+    expect(full).toBeGreaterThan(96 * 1024 * 1024);
+    // 64 MiB stay for the next burst.
+    expect(databaseBytes).toBeLessThan(70 * 1024 * 1024);
+  });
+
+  test('goes through more messages than one slice holds', async () => {
+    const { test, clock } = await openWithClock();
+    await Promise.all(Array.from({ length: 1100 }, () => acceptTestMessage(test)));
+    await test.spool.act('cancel', {}, 'cli');
+    await pass(test, clock, 31);
+    expect(await test.spool.list({}, { limit: 10, before: null })).toEqual([]);
+    expect((await test.spool.stats()).recipients.cancelled).toBe(0);
+    expect(await test.spool.events(0, 10_000)).toHaveLength(1);
+  });
+});
