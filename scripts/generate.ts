@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { catalogueModule, findProfiles } from './generate-catalogue.ts';
+import { renderErrors, renderReplies } from './reference-errors.ts';
 import { renderSettings } from './reference-settings.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
@@ -11,6 +12,8 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 const GENERATED: Record<string, () => string | Promise<string>> = {
   'src/profiles/catalogue.generated.ts': () => catalogueModule(findProfiles()),
   'docs/reference/settings.md': renderSettings,
+  'docs/reference/replies.md': renderReplies,
+  'docs/reference/errors.md': renderErrors,
 };
 
 const NOTE: Record<string, string> = {

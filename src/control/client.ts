@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import type { CommandInput, CommandName, CommandOutput } from './commands.ts';
+import { PROBLEMS } from './problems.ts';
 import type { SendTestRequest, SendTestStep } from './protocol.ts';
 import { controlSocketPath } from './server.ts';
 
@@ -67,18 +68,7 @@ async function readText(stream: Readable): Promise<string> {
 function notRunning(dataDir: string, cause: NodeJS.ErrnoException): OperatorError {
   const forbidden = cause.code === 'EACCES' || cause.code === 'EPERM';
   return new OperatorError(
-    forbidden
-      ? {
-          code: 'control.forbidden',
-          cause: `This user may not talk to the agent of ${dataDir}.`,
-          advice: 'Run the command as root or as the user the agent runs as.',
-        }
-      : {
-          code: 'control.not-running',
-          cause: `No agent is running with the data folder ${dataDir} (${describeError(cause)}).`,
-          advice:
-            'Start it with `scanferry run`, or name its data folder with --data or its config with --config.',
-        },
+    forbidden ? PROBLEMS.forbidden(dataDir) : PROBLEMS.notRunning(dataDir, describeError(cause)),
     { cause },
   );
 }

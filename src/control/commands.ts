@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import type { Dispatch, RouteStatus } from '../dispatch/types.ts';
 import type { MessageDetail, MessageFilter, MessageSummary, Spool, SpoolStats } from '../spool/types.ts';
+import { PROBLEMS } from './problems.ts';
 
 /** What commands act on; agent.ts supplies it. */
 export interface ControlDeps {
@@ -62,7 +63,7 @@ export const COMMANDS = {
     z.strictObject({ id: z.string().min(1) }),
     async (deps, input): Promise<MessageDetail> => {
       const detail = await deps.spool.show(input.id);
-      if (detail === null) throw unknownMessage(input.id);
+      if (detail === null) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
       return detail;
     },
   ),
@@ -134,17 +135,5 @@ function routeStatus(deps: ControlDeps, id: string): RouteStatus {
   const routes = deps.dispatch.routes();
   const found = routes.find((route) => route.id === id);
   if (found !== undefined) return found;
-  throw new OperatorError({
-    code: 'control.unknown-route',
-    cause: `There is no route ${id}.`,
-    advice: `The routes are ${routes.map((route) => route.id).join(', ')}.`,
-  });
-}
-
-export function unknownMessage(id: string): OperatorError {
-  return new OperatorError({
-    code: 'control.unknown-message',
-    cause: `There is no message ${id}.`,
-    advice: '`scanferry queue list` shows the ids; the history keeps them for `spool.historyDays` days.',
-  });
+  throw new OperatorError(PROBLEMS.unknownRoute(id, routes.map((route) => route.id).join(', ')));
 }

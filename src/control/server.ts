@@ -7,7 +7,8 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
-import { COMMANDS, type ControlDeps, isCommandName, unknownMessage } from './commands.ts';
+import { COMMANDS, type ControlDeps, isCommandName } from './commands.ts';
+import { PROBLEMS } from './problems.ts';
 import type { ErrorBody, SendTestRequest, SendTestStep } from './protocol.ts';
 import { sendTestRequest } from './protocol.ts';
 
@@ -40,11 +41,7 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
   return {
     async start() {
       if (await isServed(socketPath)) {
-        throw new OperatorError({
-          code: 'control.already-running',
-          cause: `Another agent is already running with the data folder ${deps.dataDir}.`,
-          advice: 'Stop it first, or give this one a data folder of its own with --data.',
-        });
+        throw new OperatorError(PROBLEMS.alreadyRunning(deps.dataDir));
       }
       rmSync(socketPath, { force: true });
       server.listen(socketPath);
@@ -93,11 +90,7 @@ async function answer(
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
     throw new OperatorError(
-      {
-        code: 'control.bad-input',
-        cause: `The input of ${name} is not valid.`,
-        advice: parsed.error.issues.map((issue) => issue.message).join('; '),
-      },
+      PROBLEMS.badInput(name, parsed.error.issues.map((issue) => issue.message).join('; ')),
       { exitCode: 2 },
     );
   }
@@ -109,13 +102,9 @@ async function answer(
 
 async function sendBody(deps: ControlServerDeps, id: string, response: http.ServerResponse): Promise<void> {
   const summary = await deps.spool.show(id);
-  if (summary === null) throw unknownMessage(id);
+  if (summary === null) throw new OperatorError(PROBLEMS.unknownMessage(id));
   if (!summary.hasBody) {
-    throw new OperatorError({
-      code: 'control.body-erased',
-      cause: `The body of message ${id} is no longer kept: it was delivered, cancelled or too old.`,
-      advice: 'Only what happened to it is in the history; scan again if the document is needed.',
-    });
+    throw new OperatorError(PROBLEMS.bodyErased(id));
   }
   const body = await deps.spool.openBody(id);
   response.writeHead(200, { 'content-type': 'message/rfc822' });
@@ -138,11 +127,7 @@ async function readJson(request: http.IncomingMessage): Promise<unknown> {
   for await (const chunk of request) {
     bytes += chunk.length;
     if (bytes > REQUEST_BYTES_MAX)
-      throw new OperatorError({
-        code: 'control.bad-input',
-        cause: 'The request is too large.',
-        advice: 'Name fewer messages at once.',
-      });
+      throw new OperatorError(PROBLEMS.badInput('the request', 'it is too large'));
     chunks.push(chunk);
   }
   return bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));
@@ -157,20 +142,11 @@ function fail(log: Log, response: http.ServerResponse, error: unknown): void {
   }
   const body: ErrorBody = known
     ? { ...error.explanation, exitCode: error.exitCode }
-    : {
-        code: 'control.failed',
-        cause: `The agent could not do this: ${describeError(error)}.`,
-        advice: 'The log of the agent has more.',
-        exitCode: 1,
-      };
+    : { ...PROBLEMS.failed(describeError(error)), exitCode: 1 };
   response.writeHead(known ? 422 : 500, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
 }
 
 function unknownCommand(name: string): OperatorError {
-  return new OperatorError({
-    code: 'control.unknown-command',
-    cause: `The agent does not know the command ${name}.`,
-    advice: 'The agent and the command line may be of different versions; restart the agent after an update.',
-  });
+  return new OperatorError(PROBLEMS.unknownCommand(name));
 }

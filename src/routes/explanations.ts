@@ -1,7 +1,7 @@
 /** The table of what can be wrong with one message on its way out, apart from what the other side replies. */
 import type { Explanation } from '../core/errors.ts';
 
-const MESSAGES = {
+export const MESSAGES = {
   'message.too-large': {
     cause: 'The message is larger than the route takes.',
     advice: 'Scan with fewer pages or a lower resolution, or raise the limit where it is yours to raise.',
