@@ -135,7 +135,8 @@ function checkTable(db: Database.Database, table: string): void {
 
 function explainOpening(error: unknown, file: string): unknown {
   const code = sqliteCode(error);
-  if (code === null && !(error instanceof Error && 'code' in error)) return error;
+  // What is neither SQLite's nor the file system's is our own mistake, or an addon that doesn't load.
+  if (code === null && !(error instanceof Error && 'errno' in error)) return error;
   if (isDamage(error)) return error;
   const isLocked = code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED';
   const explanation = isLocked ? PROBLEMS.inUse(file) : PROBLEMS.notOpened(file, describeError(error));

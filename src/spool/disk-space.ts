@@ -3,6 +3,7 @@ import { statfsSync } from 'node:fs';
 import path from 'node:path';
 import { LIMITS } from '../core/limits.ts';
 import { readPragma } from './database.ts';
+import { refusal } from './problems.ts';
 import type { Store } from './store.ts';
 import type { SpoolRefusalReason } from './types.ts';
 
@@ -23,8 +24,13 @@ export function createDiskSpace({ file, maxBytes, minFreeBytes }: DiskSpaceOptio
   let known = { at: Number.NEGATIVE_INFINITY, bytes: 0 };
 
   function freeBytes(): number {
-    const { bavail, bsize } = statfsSync(path.dirname(file));
-    return bavail * bsize;
+    try {
+      const { bavail, bsize } = statfsSync(path.dirname(file));
+      return bavail * bsize;
+    } catch (error) {
+      // A disk that doesn't say how full it is takes no mail.
+      throw refusal('disk-error', error);
+    }
   }
 
   /** What can still be written: free pages of the file are used before it grows. */

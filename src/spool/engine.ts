@@ -11,8 +11,9 @@ import { findBody, readChunk } from './body-read.ts';
 import { type Claims, claimDue, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
 import { createDiskSpace } from './disk-space.ts';
+import { removeDamagedBefore } from './files.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { keepHouse } from './housekeeping.ts';
+import { DAY_MS, keepHouse } from './housekeeping.ts';
 import { createOpenBodies } from './open-bodies.ts';
 import { isDamage, refusal, refusalFor } from './problems.ts';
 import type { SpoolAnswer, SpoolCalls, SpoolOperation, SpoolRequest, SpoolWorkerData } from './protocol.ts';
@@ -147,6 +148,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
     async housekeep(cursor, now) {
       const next = await group.durable(() => keepHouse(store(), data, cursor, now));
+      if (next === null) removeDamagedBefore(data.file, now - data.failedKeepDays * DAY_MS);
       sweeper.wake();
       return next;
     },

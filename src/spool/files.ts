@@ -46,11 +46,38 @@ export function setAside(file: string, damaged: string): void {
 
 /** A name for a damaged file that nothing has yet, with the time in it. */
 export function nameForDamaged(file: string, nowMs: number): string {
-  const stamp = new Date(nowMs).toISOString().replace(/[:.]/g, '-');
   for (let count = 0; ; count++) {
     const suffix = count === 0 ? '' : `-${count}`;
-    const name = path.join(path.dirname(file), `${damagedPrefix(file)}${stamp}${suffix}.db`);
+    const name = path.join(path.dirname(file), `${damagedPrefix(file)}${stampOf(nowMs)}${suffix}.db`);
     if (!existsSync(name)) return name;
+  }
+}
+
+/** Removes files put aside before `beforeMs`: they hold keys of messages that have been delivered since. */
+export function removeDamagedBefore(file: string, beforeMs: number): void {
+  const limit = damagedPrefix(file) + stampOf(beforeMs);
+  removeDamaged(
+    file,
+    damagedNames(file).filter((name) => name < limit),
+  );
+}
+
+function removeOldDamaged(file: string): void {
+  removeDamaged(file, damagedNames(file).slice(0, -LIMITS.spoolDamagedFilesMax));
+}
+
+/** Oldest first: the time in their names sorts. */
+function damagedNames(file: string): string[] {
+  return readdirSync(path.dirname(file))
+    .filter((name) => name.startsWith(damagedPrefix(file)) && name.endsWith('.db'))
+    .sort();
+}
+
+function removeDamaged(file: string, names: readonly string[]): void {
+  for (const name of names) {
+    for (const suffix of ['', ...COMPANIONS]) {
+      rmSync(path.join(path.dirname(file), name + suffix), { force: true });
+    }
   }
 }
 
@@ -58,12 +85,6 @@ function damagedPrefix(file: string): string {
   return `${path.basename(file, '.db')}.damaged-`;
 }
 
-function removeOldDamaged(file: string): void {
-  const folder = path.dirname(file);
-  const damaged = readdirSync(folder)
-    .filter((name) => name.startsWith(damagedPrefix(file)) && name.endsWith('.db'))
-    .sort();
-  for (const name of damaged.slice(0, -LIMITS.spoolDamagedFilesMax)) {
-    for (const suffix of ['', ...COMPANIONS]) rmSync(path.join(folder, name + suffix), { force: true });
-  }
+function stampOf(nowMs: number): string {
+  return new Date(nowMs).toISOString().replace(/[:.]/g, '-');
 }

@@ -7,7 +7,7 @@ import { REASONS } from './problems.ts';
 import type { HousekeepingCursor } from './protocol.ts';
 import { concludeChange, type Store } from './store.ts';
 
-const DAY_MS = 24 * 3600 * 1000;
+export const DAY_MS = 24 * 3600 * 1000;
 
 export interface HousekeepingSettings {
   historyDays: number;

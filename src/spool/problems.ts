@@ -87,8 +87,8 @@ export function isDamage(error: unknown): boolean {
 /** Whether the error says something about the disk, and so fails every write that shares the transaction. */
 export function isDiskFailure(error: unknown): boolean {
   const code = sqliteCode(error);
-  // Those two blame the caller alone: a constraint that doesn't hold, a value of the wrong type.
-  return code !== null && !/^SQLITE_(CONSTRAINT|MISMATCH)/.test(code);
+  // Those blame the caller alone: a constraint that doesn't hold, a wrong value, a wrong statement.
+  return code !== null && !/^SQLITE_(CONSTRAINT|MISMATCH|ERROR|RANGE|MISUSE|TOOBIG)/.test(code);
 }
 
 /** The refusal that a failure of the disk means. */

@@ -188,6 +188,24 @@ describe('after a salvage', () => {
     expect(seqs[0]).toBeGreaterThan(before);
   });
 
+  test('the damaged file goes when failed messages would', async () => {
+    await prepare();
+    writeFileSync(file, 'not a database');
+    const passing = createFakeClock(clock.now());
+    const test = await open({ directory, key, clock: passing, settings: { failedKeepDays: 7 } });
+    const aside = test.started.salvaged?.damagedFile ?? '';
+    const nextRound = async (days: number) => {
+      passing.setWallClock(passing.now() + days * 24 * 3600 * 1000);
+      while (passing.pendingTimers() === 0) await test.spool.stats();
+      await passing.advance(3600 * 1000);
+      while (passing.pendingTimers() === 0) await test.spool.stats();
+    };
+    await nextRound(6);
+    expect(existsSync(aside)).toBe(true);
+    await nextRound(1);
+    expect(existsSync(aside)).toBe(false);
+  });
+
   test('only the newest damaged files are kept', async () => {
     for (let round = 0; round < 4; round++) {
       writeFileSync(file, `not a database ${round}`);
