@@ -12,7 +12,7 @@ import { createQuietLog } from '../support/quiet-log.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 
 const ROUNDS = 50;
-const SENDERS = 6;
+const SENDERS = 16;
 /** After the start: from the first connections to deep in the load. */
 const KILL_AFTER_MS = { min: 20, max: 400 };
 const BUNDLE = path.resolve(import.meta.dirname, '../../dist/scanferry.cjs');
