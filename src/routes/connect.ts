@@ -1,6 +1,7 @@
 /** Opens a TCP connection to the first address that answers. */
 import { createConnection, type Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
 import { type Bounds, within } from './bounds.ts';
 import { connectionFailure, RouteFailure } from './failure.ts';
 import { faultCodeOf } from './faults.ts';
@@ -15,13 +16,18 @@ export interface Endpoint {
  * @returns a connected socket that has not been read from.
  * @throws RouteFailure of the last address, AttemptAborted
  */
-export async function connectFirst(addresses: string[], endpoint: Endpoint, bounds: Bounds): Promise<Socket> {
+export async function connectFirst(
+  addresses: string[],
+  endpoint: Endpoint,
+  options: Bounds & { log: Log },
+): Promise<Socket> {
   let failure = connectionFailure('route.name-without-address', endpoint.host);
   for (const address of addresses) {
     try {
-      return await connectOne(address, endpoint, bounds);
+      return await connectOne(address, endpoint, options);
     } catch (error) {
       if (!(error instanceof RouteFailure)) throw error;
+      options.log.info('route.address-failed', { address, reason: describeError(error) });
       failure = error;
     }
   }

@@ -1,10 +1,21 @@
 /** One attempt, the same for every kind of route: check, read the header, connect, send, read the answers. */
+import type { Clock } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { MessageHead } from '../core/message.ts';
 import type { DeliveryReport } from '../core/outcome.ts';
+import { type Bounds, within } from './bounds.ts';
 import { explainMessage } from './explanations.ts';
 import { AttemptAborted, RouteFailure } from './failure.ts';
-import { faultReport, isReusable, isStale, readTransfer, refusedFault, sameForAll } from './report.ts';
+import {
+  faultReport,
+  isReusable,
+  isStale,
+  readTransfer,
+  refusedFault,
+  retryBecause,
+  sameForAll,
+} from './report.ts';
 import type { Shaped } from './rewrite.ts';
 import { SessionRefused } from './session-errors.ts';
 import type { SmtpSession } from './smtp-session.ts';
@@ -16,6 +27,7 @@ export interface Way {
   kind: RouteKind;
   limits: RouteLimits;
   log: Log;
+  clock: Clock;
   /** A session that may send; `isKept` when it has sent before. Throws RouteFailure, SessionRefused, AttemptAborted. */
   acquire(signal: AbortSignal, isFreshWanted: boolean): Promise<{ session: SmtpSession; isKept: boolean }>;
   /** Takes back a session that is good for another message. */
@@ -36,34 +48,52 @@ export async function deliver(
   const sendable = recipients.filter((address) => isSendable(address));
   const refused = sameForAll(invalid, rejected('message.address-invalid'));
   if (sendable.length === 0) return refused;
-  const report = await withBody(message, (body) =>
+  const report = await withBody(message, { clock: way.clock, signal }, (body) =>
     attempt(way, { ...message, recipients: sendable }, body, signal),
   );
   return { ...report, results: [...refused.results, ...report.results] };
 }
 
 async function withBody(
-  message: OutgoingMessage,
+  { head, recipients, openBody }: OutgoingMessage,
+  bounds: Bounds,
   use: (body: WireBody) => Promise<DeliveryReport>,
 ): Promise<DeliveryReport> {
-  const { head, recipients } = message;
   let body: WireBody;
   try {
-    body = await openWireBody(await message.openBody(), head.bodyBytes);
+    body = await openInTime(openBody, head.bodyBytes, bounds);
   } catch (error) {
+    if (error instanceof AttemptAborted) return faultReport(null, null);
     if (error instanceof HeaderTooLarge) return sameForAll(recipients, rejected('message.header-too-large'));
-    return sameForAll(recipients, {
-      kind: 'retry',
-      reply: null,
-      why: explainMessage('message.body-unreadable'),
-      uncertain: false,
-      retryAfterMs: null,
-    });
+    return sameForAll(recipients, retryBecause('message.body-unreadable', false));
   }
   try {
     return await use(body);
   } finally {
     body.close();
+  }
+}
+
+/** A body that comes too late, or whose header does, is released. */
+async function openInTime(
+  openBody: OutgoingMessage['openBody'],
+  bodyBytes: number,
+  bounds: Bounds,
+): Promise<WireBody> {
+  const limit = {
+    limitMs: LIMITS.routeDataBlockMaxMs,
+    onTimeout: () => new Error('the stored body did not come in time'),
+  };
+  const opening = openBody();
+  try {
+    const source = await within(opening, bounds, limit);
+    return await within(openWireBody(source, bodyBytes), bounds, limit);
+  } catch (error) {
+    opening.then(
+      (source) => source.destroy(),
+      () => {},
+    );
+    throw error;
   }
 }
 

@@ -18,13 +18,14 @@ export function createMxRoute(
     kind: settings.kind,
     limits: settings.limits,
     log: deps.log,
+    clock: deps.clock,
     async acquire(signal) {
       const bounds = { clock: deps.clock, signal };
       const hosts =
         settings.host === undefined
           ? await findMailHosts(deps.resolver, settings.domain, bounds)
           : [settings.host];
-      const session = await openFirst(hosts, (host) => open({ host, port: settings.port }, signal));
+      const session = await openFirst(hosts, (host) => open({ host, port: settings.port }, signal), deps.log);
       return { session, isKept: false };
     },
     release: (session) => session.quit(),

@@ -1,5 +1,6 @@
 /** From a host name to an open session: look up, connect, greet, start TLS. */
 import type { SecureContext } from 'node:tls';
+import { describeError, type Log } from '../core/log.ts';
 import { connectFirst, type Endpoint } from './connect.ts';
 import { AttemptAborted } from './failure.ts';
 import { findAddresses } from './names.ts';
@@ -11,7 +12,7 @@ export function createSessionOpener(deps: RouteDeps, tls: SecureContext) {
   return async (endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSession> => {
     const bounds = { clock: deps.clock, signal };
     const addresses = await findAddresses(deps.resolver, endpoint.host, bounds);
-    const socket = await connectFirst(addresses, endpoint, bounds);
+    const socket = await connectFirst(addresses, endpoint, { ...bounds, log: deps.log });
     return await openSession(socket, endpoint, { ...bounds, log: deps.log, hostname: deps.hostname, tls });
   };
 }
@@ -23,6 +24,7 @@ export function createSessionOpener(deps: RouteDeps, tls: SecureContext) {
 export async function openFirst(
   hosts: readonly string[],
   open: (host: string) => Promise<SmtpSession>,
+  log: Log,
 ): Promise<SmtpSession> {
   let failure: unknown = new Error('no host to try');
   for (const host of hosts) {
@@ -30,6 +32,7 @@ export async function openFirst(
       return await open(host);
     } catch (error) {
       if (error instanceof AttemptAborted) throw error;
+      log.info('route.host-failed', { host, reason: describeError(error) });
       failure = error;
     }
   }

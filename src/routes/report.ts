@@ -2,7 +2,7 @@
 import type { Explanation } from '../core/errors.ts';
 import type { DeliveryReport, RecipientOutcome, Reply, RouteFault, UpstreamFacts } from '../core/outcome.ts';
 import type { Exchange } from './dialogue.ts';
-import { explainMessage } from './explanations.ts';
+import { explainMessage, type MessageCode } from './explanations.ts';
 import { RouteFailure } from './failure.ts';
 import { classify, type Verdict } from './replies.ts';
 import { isPositive } from './reply.ts';
@@ -155,7 +155,8 @@ function withAddress({ why, tellsAddress }: Verdict, seenAddress: string | null)
   return { ...why, cause: why.cause.replace(/\.$/, ` (Microsoft sees this box as ${seenAddress}).`) };
 }
 
-function retryBecause(code: Parameters<typeof explainMessage>[0], isUncertain: boolean): RecipientOutcome {
+/** Tried again for a reason of our own. */
+export function retryBecause(code: MessageCode, isUncertain: boolean): RecipientOutcome {
   return retry(explainMessage(code), { isUncertain });
 }
 

@@ -23,6 +23,7 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
     kind: settings.kind,
     limits,
     log: deps.log,
+    clock: deps.clock,
     async acquire(signal, isFreshWanted) {
       const kept = isFreshWanted ? null : idle.take();
       if (kept !== null) return { session: kept, isKept: true };

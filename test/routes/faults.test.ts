@@ -174,7 +174,9 @@ test.each([
   const smtp = await serve({ script: (step) => (step.startsWith(silent) ? { deed: 'silence' } : undefined) });
   const { route, clock } = routeTo(smtp.port);
   const attempt = send(route);
-  await expect.poll(() => smtp.sessions[0]?.commands.at(-1) ?? 'connect').toMatch(new RegExp(`^${silent}`));
+  await expect
+    .poll(() => smtp.sessions[0] && (smtp.sessions[0].commands.at(-1) ?? 'connect'))
+    .toMatch(new RegExp(`^${silent}`));
   await clock.advance(limitMs);
   expect((await attempt).fault?.why.code).toBe('route.timeout');
 });
@@ -240,6 +242,31 @@ test.each([
   const report = await send(routeTo(smtp.port, { ...SUBMISSION, auth: basic }).route);
   expect(summary(report)).toEqual(DELIVERED);
   expect(smtp.sessions[0]?.commands).toContain(expected);
+});
+
+test.each(['cut', 'reset'] as const)('opens a new connection when a kept one is %s at MAIL', async (deed) => {
+  let mails = 0;
+  const smtp = await serve({
+    offers: ['AUTH PLAIN'],
+    script: (step) => {
+      if (step.startsWith('MAIL')) mails += 1;
+      return step.startsWith('MAIL') && mails === 2 ? { deed } : undefined;
+    },
+  });
+  const { route } = routeTo(smtp.port, { ...SUBMISSION, auth: basic });
+  await send(route);
+  expect(summary(await send(route))).toEqual(DELIVERED);
+  expect(smtp.sessions).toHaveLength(2);
+});
+
+test('opens a new connection when the server has closed the kept one', async () => {
+  const smtp = await serve({ offers: ['AUTH PLAIN'] });
+  const { route } = routeTo(smtp.port, { ...SUBMISSION, auth: basic });
+  await send(route);
+  smtp.sessions[0]?.end();
+  await expect.poll(() => smtp.sessions[0]?.isClosed).toBe(true);
+  expect(summary(await send(route))).toEqual(DELIVERED);
+  expect(smtp.sessions).toHaveLength(2);
 });
 
 const token = { holder: '', value: 'opaque', expiresAt: 9e15 };

@@ -182,10 +182,15 @@ test.each([
 });
 
 test('gives up on a name server that never answers, by the clock', async () => {
-  const resolver = { ...bench.deps.resolver, resolveMx: () => new Promise<never>(() => {}) };
+  const asked = Promise.withResolvers<void>();
+  const resolveMx = () => {
+    asked.resolve();
+    return new Promise<never>(() => {});
+  };
+  const resolver = { ...bench.deps.resolver, resolveMx };
   const route = bench.route({ id: 'x', kind: 'direct-send', domain: 'contoso.com' }, { resolver });
   const attempt = send(route);
-  while (bench.clock.pendingTimers() === 0) await new Promise((resolve) => setImmediate(resolve));
+  await asked.promise;
   await bench.clock.advance(20_000);
   expect((await attempt).fault?.why.code).toBe('route.names-failed');
 });

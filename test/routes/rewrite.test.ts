@@ -1,8 +1,9 @@
 /** The changes a route makes to a header. */
 import { expect, test } from 'vitest';
 import { findHeaderEnd, parseHeader, renderHeader } from '../../src/routes/header.ts';
-import { type SenderRule, shapeForMailbox, shapePlain } from '../../src/routes/rewrite.ts';
+import { type SenderRule, shapeAs, shapeForMailbox, shapePlain } from '../../src/routes/rewrite.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
+import { message } from './bench.ts';
 
 const MAILBOX = 'scanner@contoso.com';
 const lines = (...all: string[]) => Buffer.from(`${all.join('\r\n')}\r\n`, 'latin1');
@@ -102,6 +103,20 @@ test('never lets a name start a field of its own', () => {
 test('takes Bcc out on every way, folded lines included', () => {
   const block = lines('To: a@b.c', 'BCC: x@y.z,', '\tmore@y.z', 'Resent-Bcc: z@y.z', 'Subject: s');
   expect(shapePlain(block, 'x').header.toString()).toBe('To: a@b.c\r\nSubject: s\r\n');
+});
+
+test('the sender that the config gives a device wins on every way', () => {
+  const head = { ...message().head, sender: 'x@y.z' };
+  const given = { ...head, device: { ...head.device, from: 'copier@contoso.com' } };
+  const rule: SenderRule = { mailbox: MAILBOX, mode: 'off', sendAs: [] };
+  for (const shaped of [
+    shapeAs(lines('From: A <x@y.z>'), given, null),
+    shapeAs(lines('From: A <x@y.z>'), given, rule),
+  ]) {
+    expect(shaped.sender).toBe('copier@contoso.com');
+    expect(shaped.header.toString()).toBe('From: A <copier@contoso.com>\r\nReply-To: <x@y.z>\r\n');
+  }
+  expect(shapeAs(lines('From: A <x@y.z>'), head, null).sender).toBe('x@y.z');
 });
 
 test('finds the end of a header', () => {

@@ -327,6 +327,56 @@ test('an attempt that is aborted before it starts opens nothing', async () => {
   expect(server.sessions).toEqual([]);
 });
 
+test('a body that never comes ends with the abort, and is released when it comes late', async () => {
+  const { route } = await start(() => undefined);
+  const late = Promise.withResolvers<Readable>();
+  const abort = new AbortController();
+  const attempt = send(route, { openBody: () => late.promise }, abort.signal);
+  abort.abort();
+  expect(await attempt).toMatchObject({ results: [], fault: null });
+  const body = new Readable({ read: () => {} });
+  late.resolve(body);
+  await expect.poll(() => body.destroyed).toBe(true);
+});
+
+test('a body that never comes is tried again after a while', async () => {
+  const { route, clock } = await start(() => undefined);
+  const attempt = send(route, { openBody: () => new Promise<never>(() => {}) });
+  await clock.advance(3 * 60_000);
+  expect(summary(await attempt)).toEqual({ 'office@contoso.com': 'retry message.body-unreadable' });
+});
+
+test('takes no more of a body than the server reads', async () => {
+  const { route, server } = await start((step, session) => {
+    if (step === 'DATA') session.pause();
+    return undefined;
+  });
+  const chunk = Buffer.alloc(64 * 1024, 'x');
+  let taken = 0;
+  const openBody = async () =>
+    Readable.from(
+      (function* () {
+        yield Buffer.from('A: b\r\n\r\n');
+        for (; taken < 64 * 1024 * 1024; taken += chunk.length) yield chunk;
+      })(),
+    );
+  const abort = new AbortController();
+  const attempt = send(route, { openBody, bodyBytes: 30_000_000 }, abort.signal);
+  let before = -1;
+  await expect
+    .poll(() => {
+      const isStill = taken > 0 && taken === before;
+      before = taken;
+      return isStill;
+    })
+    .toBe(true);
+  // What the kernel buffers on both ends is all that may be under way.
+  expect(taken).toBeLessThan(16 * 1024 * 1024);
+  abort.abort();
+  await attempt;
+  expect(server.sessions).toHaveLength(1);
+});
+
 test('leaves no timer behind', async () => {
   const { route, clock, server } = await start(() => undefined);
   await send(route);

@@ -19,6 +19,10 @@ export interface ScriptedSession {
   isClosed: boolean;
   /** Writes to the client as it is, past TLS. */
   write(text: string): void;
+  /** Reads nothing any more. */
+  pause(): void;
+  /** Ends the connection in good order. */
+  end(): void;
 }
 
 export interface ScriptedSmtpOptions {
@@ -50,9 +54,7 @@ export async function startScriptedSmtp(options: ScriptedSmtpOptions): Promise<S
       body: Buffer.alloc(0),
       bytes: 0,
       isClosed: false,
-      write: (text) => {
-        socket.write(text);
-      },
+      ...{ write: () => {}, pause: () => {}, end: () => {} },
     };
     sessions.push(session);
     socket.on('close', () => {
@@ -149,6 +151,15 @@ function serve(raw: Socket, session: ScriptedSession, options: ScriptedSmtpOptio
 
   raw.on('error', () => {});
   raw.on('data', onData);
+  session.write = (text) => {
+    socket.write(text);
+  };
+  session.pause = () => {
+    socket.pause();
+  };
+  session.end = () => {
+    socket.end();
+  };
   answer('connect');
 }
 

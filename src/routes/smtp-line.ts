@@ -1,0 +1,151 @@
+/**
+ * A connection of nodemailer under watch: each step ends by its result, by the watchdog, or by the signal, and the
+ * record of the dialogue says how far it came. nodemailer knows only errors; what they mean is decided here.
+ */
+import type { Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
+import { LIMITS } from '../core/limits.ts';
+import type { Log } from '../core/log.ts';
+import type { TlsFacts } from '../core/message.ts';
+import type { UpstreamFacts } from '../core/outcome.ts';
+import type { Bounds } from './bounds.ts';
+import type { Endpoint } from './connect.ts';
+import { createDialogue, type Dialogue } from './dialogue.ts';
+import { AttemptAborted, connectionFailure, throwIfAborted } from './failure.ts';
+import { explainSessionError } from './session-errors.ts';
+import { createWatchdog } from './watchdog.ts';
+
+export interface SessionOptions extends Bounds {
+  log: Log;
+  /** Name for EHLO. */
+  hostname: string;
+  tls: SecureContext;
+}
+
+export type Done = (error?: Error | null) => void;
+
+export interface SmtpLine {
+  readonly connection: SMTPConnection;
+  readonly dialogue: Dialogue;
+  /** Runs one step of nodemailer. Rejects with what it failed with; `explain` makes sense of it. */
+  step(start: (done: Done) => void, signal: AbortSignal): Promise<void>;
+  /** Tells that something moved in the running step. */
+  moved(): void;
+  /** Ends the running step with a time-out. */
+  timeOut(): void;
+  explain(error: unknown): Error;
+  upstream(): UpstreamFacts;
+}
+
+/**
+ * What our XOAUTH2 is called toward nodemailer: asked for `XOAUTH2` without its own token maker, it takes the
+ * first mechanism that the server offers, which would send the token as a LOGIN password.
+ */
+export const BEARER = 'BEARER';
+
+/** @param isBodyComplete whether the final dot was handed over, which decides how long its reply may take. */
+export function createLine(
+  socket: Socket,
+  endpoint: Endpoint,
+  options: SessionOptions & { isBodyComplete(): boolean },
+): SmtpLine {
+  const where = `${endpoint.host}:${endpoint.port}`;
+  const address = socket.remoteAddress ?? null;
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => {});
+  const watchdog = createWatchdog(options.clock, () => timeOut());
+  let isWaiting = false;
+  const moved = () => {
+    if (isWaiting) watchdog.feed(dialogue.exchanges(), options.isBodyComplete());
+  };
+  const dialogue = createDialogue(moved);
+  const connection = new SMTPConnection(connectionOptions(socket, endpoint, { ...options, dialogue }));
+  connection.on('error', fail);
+  connection.on('end', () => broken.reject(connectionFailure('route.closed', where)));
+
+  function fail(error: Error): void {
+    broken.reject(error);
+    connection.close();
+  }
+
+  function timeOut(): void {
+    fail(connectionFailure('route.timeout', where));
+  }
+
+  const upstream = (): UpstreamFacts => ({ ...endpoint, address, tls: tlsFactsOf(connection._socket) });
+
+  return {
+    connection,
+    dialogue,
+    async step(start, signal) {
+      throwIfAborted(signal);
+      const done = Promise.withResolvers<void>();
+      const onAbort = () => fail(new AttemptAborted());
+      signal.addEventListener('abort', onAbort, { once: true });
+      isWaiting = true;
+      moved();
+      try {
+        start((error) => (error ? done.reject(error) : done.resolve()));
+        await Promise.race([done.promise, broken.promise]);
+      } finally {
+        isWaiting = false;
+        watchdog.rest();
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    moved,
+    timeOut,
+    explain: (error) =>
+      explainSessionError(error, { exchanges: dialogue.exchanges(), where, upstream: upstream() }),
+    upstream,
+  };
+}
+
+function connectionOptions(
+  socket: Socket,
+  { host, port }: Endpoint,
+  { hostname, tls, dialogue }: SessionOptions & { dialogue: Dialogue },
+): SMTPConnection.Options {
+  return {
+    connection: socket,
+    host,
+    port,
+    name: hostname,
+    secure: false,
+    requireTLS: true,
+    tls: { host, secureContext: tls, rejectUnauthorized: true },
+    customAuth: { [BEARER]: signInWithToken },
+    logger: dialogue.logger,
+    transactionLog: true,
+    maxResponseSize: LIMITS.routeReplyBytesMax,
+    // The watchdog has the shorter limits; these only back it up.
+    connectionTimeout: LIMITS.sessionMaxMs,
+    greetingTimeout: LIMITS.sessionMaxMs,
+    socketTimeout: LIMITS.sessionMaxMs,
+    // A closed session is cut at once: waiting for the other side's FIN would hold up a stop.
+    socketCloseTimeout: 0,
+  };
+}
+
+/** nodemailer has no other way to reach the socket; it marks the field as public. */
+function tlsFactsOf(socket: unknown): TlsFacts | null {
+  if (!(socket instanceof TLSSocket)) return null;
+  const protocol = socket.getProtocol();
+  const cipher = socket.getCipher();
+  return protocol === null || cipher === undefined
+    ? null
+    : { protocol, cipher: cipher.standardName ?? cipher.name };
+}
+
+/**
+ * SASL XOAUTH2: the token in the initial response. A refusal is a 535 at once, or a 334 with JSON that the
+ * client answers with an empty line to get the 535 (Google's form, which others are said to use too).
+ */
+async function signInWithToken(context: SMTPConnection.CustomAuthenticationContext): Promise<void> {
+  const { user, pass } = context.auth.credentials;
+  const response = Buffer.from(`user=${user}\x01auth=Bearer ${pass}\x01\x01`).toString('base64');
+  let reply = await context.sendCommand(`AUTH XOAUTH2 ${response}`);
+  if (reply.status === 334) reply = await context.sendCommand('');
+  if (reply.status !== 235) throw new Error('the server refused the token');
+}
