@@ -197,6 +197,21 @@ test('never goes on after garbage instead of TLS', async () => {
   expect(saidInPlain(smtp)).toEqual([]);
 });
 
+test('offers TLS 1.2 and 1.3, and nothing older', async () => {
+  const smtp = await startScriptedSmtp({
+    offers: ['STARTTLS'],
+    script: (step) => (step === 'STARTTLS' ? '220 go' : undefined),
+  });
+  server = smtp;
+  const abort = new AbortController();
+  const attempt = send(routeTo(smtp.port).route, {}, abort.signal);
+  await expect.poll(() => smtp.sessions[0]?.bytes).toBeGreaterThan(HELLO_BYTES);
+  abort.abort();
+  await attempt;
+  // The extension supported_versions (RFC 8446 section 4.2.1): type 43, length 5, a list of 4 bytes.
+  expect(smtp.sessions[0]?.opening.includes(Buffer.from('002b00050403040303', 'hex'))).toBe(true);
+});
+
 test('cuts a TLS handshake that does not move', async () => {
   server = await startScriptedSmtp({
     offers: ['STARTTLS'],

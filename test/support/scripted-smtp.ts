@@ -14,8 +14,9 @@ export interface ScriptedSession {
   commands: string[];
   /** Bytes of DATA as they came, dots and all. */
   body: Buffer;
-  /** All bytes received. */
+  /** How many bytes came, and the first 4 KiB of them, before any decryption. */
   bytes: number;
+  opening: Buffer;
   isClosed: boolean;
   /** Writes to the client as it is, past TLS. */
   write(text: string): void;
@@ -53,6 +54,7 @@ export async function startScriptedSmtp(options: ScriptedSmtpOptions): Promise<S
       commands: [],
       body: Buffer.alloc(0),
       bytes: 0,
+      opening: Buffer.alloc(0),
       isClosed: false,
       ...{ write: () => {}, pause: () => {}, end: () => {} },
     };
@@ -97,6 +99,8 @@ function serve(raw: Socket, session: ScriptedSession, options: ScriptedSmtpOptio
 
   function onData(chunk: Buffer): void {
     session.bytes += chunk.length;
+    if (session.opening.length < 4096)
+      session.opening = Buffer.concat([session.opening, chunk]).subarray(0, 4096);
     take(chunk);
   }
 
