@@ -87,10 +87,11 @@ function connect({ file, nativeBinding, layout }: DatabaseOptions): Database.Dat
     refuseNewer(db, file);
     // Two agents on one spool would send everything twice; the lock also spares system calls per commit.
     db.pragma('locking_mode = EXCLUSIVE');
-    // The mode alone takes the lock at the first write; taken now, the second agent is told at its start.
-    db.exec('BEGIN EXCLUSIVE; COMMIT');
     db.pragma(`page_size = ${layout.pageBytes}`);
     db.pragma(`auto_vacuum = ${layout.autoVacuum}`);
+    // The lock would be taken at the first write; now, the second agent is told at its start. Not before the two
+    // settings above: it gives an empty file its header, which fixes them.
+    db.exec('BEGIN EXCLUSIVE; COMMIT');
     db.pragma(`journal_mode = ${layout.journalMode}`);
     // better-sqlite3 is built with NORMAL for a reopened WAL file, which loses commits in a power cut.
     db.pragma('synchronous = FULL');

@@ -44,6 +44,16 @@ describe('the connection', () => {
     expect(second.started).toMatchObject({ synchronous: 2, journalMode: 'truncate' });
   });
 
+  test('lays a new file out as measured', async () => {
+    const test = await open();
+    await test.spool.stop();
+    const layout = lookInto(test.file, (db) =>
+      ['page_size', 'auto_vacuum'].map((name) => db.pragma(name, { simple: true })),
+    );
+    // 2 is INCREMENTAL (sqlite.org/pragma.html#pragma_auto_vacuum).
+    expect(layout).toEqual([4096, 2]);
+  });
+
   test('waits for the disk in write-ahead mode too, where the engine is built not to', async () => {
     const layout = { journalMode: 'WAL', pageBytes: 4096, chunkBytes: 65_536, autoVacuum: 'NONE' } as const;
     const first = await open({ layout });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { SpoolRefusal } from '../../src/spool/types.ts';
 import { runOrThrow, startProcess } from '../support/processes.ts';
-import { acceptTestMessage, readTestBody, type TestSpool } from '../support/spool.ts';
+import { acceptTestMessage, readTestBody, type TestSpool, testMessage } from '../support/spool.ts';
 import { ALL, claimOne, deliver, spoolsOfThisFile } from './open-spools.ts';
 
 const open = spoolsOfThisFile();
@@ -77,11 +77,16 @@ describe('a disk that is really full', () => {
       const { ids, reason } = await fill(test, 300_000);
       expect(reason).toBe('disk-full');
       expect(ids.length).toBeGreaterThan(3);
+      const [touched, untouched] = [await test.spool.receive(), await test.spool.receive()];
+      await touched.write(randomBytes(100_000));
       // Several at once share a transaction, and each hears of its end.
       const reasons = await Promise.all(
         [1, 2, 3].map(() => refusalOf(acceptTestMessage(test, {}, randomBytes(2 * MIB)))),
       );
       expect(reasons).toEqual(['disk-full', 'disk-full', 'disk-full']);
+      // So does who had a chunk in it; who had none goes on.
+      expect(await refusalOf(touched.commit(testMessage(test.clock)))).toBe('disk-full');
+      await untouched.abort();
       for (const id of ids) expect(await readTestBody(test.spool, id)).toHaveLength(300_000);
       expect((await test.spool.stats()).recipients.queued).toBe(ids.length);
       for (const claim of await test.spool.claimDue(test.clock.now(), ALL, 3)) await deliver(test, claim);
