@@ -24,6 +24,12 @@ const usable =
   (id: string) =>
     ids.includes(id);
 const ALL = usable('direct', 'mailbox', 'second');
+const filterOf = (routing: RoutingRule[], isUsable: (id: string) => boolean) =>
+  claimFilterFor(
+    (recipient) => chooseRoute(routing, recipient, isUsable, routes).kind === 'wait',
+    routing,
+    routes,
+  );
 
 test.each([
   ['the first route of the rule', 'a@contoso.com', ALL, 'direct'],
@@ -33,7 +39,20 @@ test.each([
   ['the rule without recipients for the rest', 'a@other.net', ALL, 'mailbox'],
   ['the second of that rule', 'a@other.net', usable('second'), 'second'],
 ])('takes %s', (_name, recipient, isUsable, routeId) => {
-  expect(chooseRoute(ROUTING, recipient, isUsable, routes)).toEqual({ kind: 'use', routeId });
+  expect(chooseRoute(ROUTING, recipient, isUsable, routes)).toMatchObject({ kind: 'use', routeId });
+});
+
+test.each([
+  ['all of it', 'a@other.net', ALL, ['mailbox', 'second']],
+  ['those that are usable', 'a@other.net', usable('second'), ['second']],
+  ['those that can carry it', 'a@fabrikam.com', ALL, ['mailbox', 'second']],
+  ['none of the next entry', 'a@contoso.com', usable('direct', 'spare'), ['direct']],
+  ['the next entry when the whole group is paused', 'a@contoso.com', usable('spare'), ['spare']],
+])('names of a group that shares the load %s', (_name, recipient, isUsable, among) => {
+  const shared: RoutingRule[] = [{ use: [['direct', 'mailbox', 'second'], 'spare'] }];
+  const withSpare = new Map([...routes, ['spare', anywhere] as const]);
+  const choice = chooseRoute(shared, recipient, isUsable, withSpare);
+  expect(choice).toEqual({ kind: 'use', routeId: among[0], among });
 });
 
 test('stays with the first rule that fits, and waits for it', () => {
@@ -82,7 +101,7 @@ test.each([
     { kind: 'only', domains: ['contoso.com'] },
   ],
 ])('claims %s', (_name, routing, isUsable, filter) => {
-  expect(claimFilterFor(routing, isUsable, routes)).toEqual(filter);
+  expect(filterOf(routing, isUsable)).toEqual(filter);
 });
 
 test('the filter and the choice agree for every domain and every set of paused routes', () => {
@@ -90,7 +109,7 @@ test('the filter and the choice agree for every domain and every set of paused r
   const ids = [...routes.keys()];
   for (let set = 0; set < 2 ** ids.length; set++) {
     const isUsable = usable(...ids.filter((_id, bit) => (set >> bit) & 1));
-    const filter = claimFilterFor(ROUTING, isUsable, routes);
+    const filter = filterOf(ROUTING, isUsable);
     for (const domain of domains) {
       const isClaimed = filter.kind === 'all' || filter.domains.includes(domain) === (filter.kind === 'only');
       const { kind } = chooseRoute(ROUTING, `a@${domain}`, isUsable, routes);
