@@ -10,7 +10,9 @@ command -v npm >/dev/null || fail 'npm 10 or newer is needed; on Debian: apt-get
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "Node.js 20 or newer is needed to start, this is $(node --version)"
 [ "$(npm --version | cut -d. -f1)" -ge 10 ] || fail "npm 10 or newer is needed, this is $(npm --version)"
 
-npm ci --no-audit --no-fund --loglevel=error
-# The package "node" puts its binary in place by an install script; say so clearly where scripts are switched off.
-[ -x node_modules/.bin/node ] && node_modules/.bin/node --version >/dev/null ||
-  fail 'the Node.js of the project did not install; npm must be allowed to run install scripts (npm config get ignore-scripts)'
+# Of all install scripts only that of the package "node" is wanted: it puts the project's own Node.js in place.
+# better-sqlite3 ships its addon prebuilt; its script would ask for a compiler.
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+npm rebuild node --loglevel=error
+node_modules/.bin/node --version >/dev/null ||
+  fail "the Node.js of the project did not install; is there a build of it for $(uname -m)?"
