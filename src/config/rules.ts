@@ -49,17 +49,29 @@ function repeated<T>(
 function unknownRoutes(config: Config): RuleFinding[] {
   const ids = config.routes.map((route) => route.id);
   return config.routing.flatMap((rule, ruleIndex) =>
-    rule.use.flatMap((id, index) =>
+    namedRoutes(rule.use, ['routing', ruleIndex, 'use']).flatMap(({ id, path }) =>
       ids.includes(id)
         ? []
         : [
             {
               severity: 'error' as const,
-              path: ['routing', ruleIndex, 'use', index],
+              path,
               message: `there is no route ${id}; there is ${ids.join(', ')}`,
             },
           ],
     ),
+  );
+}
+
+/** Each id of a rule with its place, be it in a group or not. */
+function namedRoutes(
+  use: Config['routing'][number]['use'],
+  at: ConfigPath,
+): { id: string; path: ConfigPath }[] {
+  return use.flatMap((entry, index) =>
+    typeof entry === 'string'
+      ? [{ id: entry, path: [...at, index] }]
+      : entry.map((id, place) => ({ id, path: [...at, index, place] })),
   );
 }
 

@@ -76,8 +76,6 @@ export const LIMITS = {
   finalReplyMaxMs: 10 * MINUTE,
   /** Deliveries under way at once, whatever the routes allow: each holds a socket and stream buffers. */
   deliveriesMax: 50,
-  /** Recipient domains remembered as waiting for their route; they become parameters of one query. */
-  waitingDomainsMax: 500,
   /** Longest sleep of the dispatcher: a jump of the wall clock is noticed within it. */
   dispatchSleepMaxMs: MINUTE,
   /** How often a clock that is not set is looked at again. */

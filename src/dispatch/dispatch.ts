@@ -5,16 +5,17 @@
  * - A pass claims one message at a time and starts it, as long as something can start; passes never overlap. They
  *   are woken by the spool (new or due messages), by the end of a delivery, and by the time the last pass named.
  * - A lane per route knows whether a message may start on it: breaker, budgets, connections. A recipient goes to
- *   the first open lane of its rule; a busy lane is waited for, a paused one is passed over.
- * - Domains whose lanes are all paused, or whose lane is busy (waiting.ts), are left out of the claims, so nothing
- *   is claimed twice in vain and nothing starves behind it.
+ *   the first open lane of its rule, or the least used of a group; a busy lane is waited for, a paused one is
+ *   passed over.
+ * - Domains whose lanes are all paused or busy are left out of the claims, so nothing is claimed twice in vain and
+ *   nothing starves behind it.
  * - Claims live in memory only. What is not settled is given back, and a crash gives everything back by itself.
  * - A route fault spends no try, and neither does waiting for a budget; see breaker.ts, budget.ts.
  */
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
-import { chooseRoute, claimFilterFor } from '../routes/choose.ts';
+import { chooseRoute, claimFilterFor, routeIdsOf } from '../routes/choose.ts';
 import type { Claim, ClaimFilter } from '../spool/types.ts';
 import { createClockGate } from './clock-gate.ts';
 import { createClockWatch } from './clock-watch.ts';
@@ -29,7 +30,6 @@ import { createLoop } from './loop.ts';
 import { type Decision, type Plan, planClaim } from './plan.ts';
 import type { Dispatch, DispatchDeps, RouteStatus } from './types.ts';
 import { endsWithin } from './wait.ts';
-import { createWaitingDomains } from './waiting.ts';
 
 const HOUR_MS = 3_600_000;
 /** Guard against a spool that says something is due and then gives nothing. */
@@ -45,7 +45,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const watch = createClockWatch(clock);
   const gate = createClockGate(clock, announceClock);
   const holds = createHolds(spool);
-  const waiting = createWaitingDomains();
   const abort = new AbortController();
   /** Messages whose claims are being carried out, and the promise that ends with each. */
   const underWay = new Map<MessageId, Promise<void>>();
@@ -75,13 +74,19 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   /** Starts one message after the other; resolves with the filter under which nothing more was found. */
   async function startWhatCan(): Promise<ClaimFilter | null> {
     while (!isStopping && underWay.size < underWayMax) {
-      waiting.prune((address) => decide(address).kind === 'wait');
-      const filter = waiting.narrow(claimFilterFor(routing, isOpen, lanes.routes));
+      const filter = claimable();
       const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, 1);
       if (claims.length === 0) return filter;
       for (const claim of claims) await startClaim(claim);
     }
     return null;
+  }
+
+  /** What may start now, or null when nothing may: whoever waits for a paused or busy lane is not even claimed. */
+  function claimable(): ClaimFilter | null {
+    const isWaiting = (address: string) => decide(address).kind === 'wait';
+    const filter = claimFilterFor(isWaiting, routing, lanes.routes);
+    return filter.kind === 'only' && filter.domains.length === 0 ? null : filter;
   }
 
   async function startClaim(claim: Claim): Promise<void> {
@@ -95,7 +100,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (isStopping) return giveBack(claim.head.id, { keeper, spool });
     const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
     const plan = planClaim(claim, { decide, findHeld });
-    if (plan.kind === 'wait') for (const { address } of claim.recipients) waiting.add(address);
     carry(plan);
   }
 
@@ -117,8 +121,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const choice = chooseRoute(routing, address, isOpen, lanes.routes);
     if (choice.kind === 'impossible') return choice;
     if (choice.kind === 'wait') return { kind: 'wait' };
-    const lane = lanes.get(choice.routeId);
-    return lane.isReady() ? { kind: 'start', lane } : { kind: 'wait' };
+    const ready = choice.among.map((id) => lanes.get(id)).filter((lane) => lane.isReady());
+    const lane = leastUsed(ready);
+    return lane === undefined ? { kind: 'wait' } : { kind: 'start', lane };
   }
 
   /** The trouble of the routes that could carry this recipient, or null when one of them is in order. */
@@ -126,7 +131,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const isInOrder = (id: string) => lanes.get(id).status().state === 'open';
     const choice = chooseRoute(routing, address, isInOrder, lanes.routes);
     if (choice.kind !== 'wait') return null;
-    const able = choice.rule.use.filter((id) => lanes.routes.get(id)?.canCarry(address));
+    const able = routeIdsOf(choice.rule).filter((id) => lanes.routes.get(id)?.canCarry(address));
     return able.map((id) => lanes.get(id).status().pause?.cause).find((cause) => cause !== undefined) ?? null;
   }
 
@@ -178,4 +183,12 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     resumeRoute: (id, by) => lanes.get(id).breaker.resumeBy(by),
     wake: loop.wake,
   };
+}
+
+/** The first of those with the lowest load. */
+function leastUsed(lanes: readonly Lane[]): Lane | undefined {
+  return lanes.reduce<Lane | undefined>(
+    (best, lane) => (best !== undefined && best.load() <= lane.load() ? best : lane),
+    undefined,
+  );
 }

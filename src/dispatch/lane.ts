@@ -26,6 +26,8 @@ export interface Lane {
   isOpen(): boolean;
   /** Open, with a free connection and room in the minute: a message may start at once. */
   isReady(): boolean;
+  /** How much of the minute, the day or the connections is in use, whichever is most: from 0 to 1. */
+  load(): number;
   /** Most recipients of the next envelope. */
   envelopeMax(): number;
   begin(recipients: number): LaneTicket;
@@ -77,6 +79,12 @@ export function createLane(deps: LaneDeps): Lane {
     budget,
     isOpen,
     isReady: () => isOpen() && connectionsInUse < connectionsMax() && budget.messagesLeft() > 0,
+    load: () =>
+      Math.max(
+        connectionsInUse / connectionsMax(),
+        1 - budget.messagesLeft() / route.limits.messagesPerMinute,
+        1 - budget.recipientsLeft() / route.limits.recipientsPerDay,
+      ),
     envelopeMax: () => Math.min(route.limits.recipientsPerMessage, budget.recipientsLeft()),
     begin(recipients) {
       connectionsInUse++;

@@ -5,7 +5,8 @@ import type { RoutingRule } from './settings.ts';
 import type { Route } from './types.ts';
 
 export type Choice =
-  | { kind: 'use'; routeId: string }
+  /** `among`: the usable routes of the same group, `routeId` first; any of them may take it. */
+  | { kind: 'use'; routeId: string; among: string[] }
   /** A route could carry it, but none of those may be used now. */
   | { kind: 'wait'; rule: RoutingRule }
   /** No rule fits, or no route of its rule can ever carry it. */
@@ -22,7 +23,15 @@ export type IsUsable = (routeId: string) => boolean;
 
 type Routes = ReadonlyMap<string, Pick<Route, 'canCarry' | 'domains'>>;
 
-/** The first rule that fits the domain is taken; in it the first usable route that can carry the recipient. */
+/** The ids a rule names, in their order, whether they stand alone or in a group. */
+export function routeIdsOf({ use }: RoutingRule): string[] {
+  return use.flat();
+}
+
+/**
+ * The first rule that fits the domain is taken; in it the first usable route that can carry the recipient, with
+ * the others of its group that can.
+ */
 export function chooseRoute(
   routing: readonly RoutingRule[],
   recipient: string,
@@ -31,27 +40,31 @@ export function chooseRoute(
 ): Choice {
   const rule = routing.find(({ recipients }) => recipients?.includes(domainOf(recipient)) ?? true);
   if (rule === undefined) return { kind: 'impossible', why: NO_RULE };
-  const able = rule.use.filter((id) => routes.get(id)?.canCarry(recipient) ?? false);
+  const able = rule.use
+    .map((entry) => [entry].flat().filter((id) => routes.get(id)?.canCarry(recipient) ?? false))
+    .filter((group) => group.length > 0);
   if (able.length === 0) return { kind: 'impossible', why: NONE_CAN_CARRY };
-  const usable = able.find((id) => isUsable(id));
-  return usable === undefined ? { kind: 'wait', rule } : { kind: 'use', routeId: usable };
+  for (const group of able) {
+    const [routeId, ...others] = group.filter((id) => isUsable(id));
+    if (routeId !== undefined) return { kind: 'use', routeId, among: [routeId, ...others] };
+  }
+  return { kind: 'wait', rule };
 }
 
 /**
- * The recipients worth claiming: those with a usable route, and those that no route can ever carry, because
- * they have to be told so. It asks `chooseRoute` for every domain that a rule or a route names, and once for all
- * others, so the two can't disagree.
+ * The recipients worth claiming: all but those of the domains that wait. `isWaiting` is asked with one recipient of
+ * each domain that a rule or a route names, and once for all others: as the choice goes by the domain alone, the two
+ * can't disagree.
  */
 export function claimFilterFor(
+  isWaiting: (recipient: string) => boolean,
   routing: readonly RoutingRule[],
-  isUsable: IsUsable,
   routes: Routes,
 ): DomainFilter {
   const named = new Set(routing.flatMap(({ recipients }) => recipients ?? []));
   for (const { domains } of routes.values()) for (const domain of domains ?? []) named.add(domain);
-  const isWaiting = (domain: string) => chooseRoute(routing, `x@${domain}`, isUsable, routes).kind === 'wait';
-  const waiting = [...named].filter((domain) => isWaiting(domain));
-  if (isWaiting(ANY_OTHER_DOMAIN))
+  const waiting = [...named].filter((domain) => isWaiting(`x@${domain}`));
+  if (isWaiting(`x@${ANY_OTHER_DOMAIN}`))
     return { kind: 'only', domains: [...named].filter((domain) => !waiting.includes(domain)) };
   return waiting.length === 0 ? { kind: 'all' } : { kind: 'except', domains: waiting };
 }

@@ -164,9 +164,15 @@ export const routingSettings = z
         .optional()
         .describe('Recipient domains this rule is for; left out, it is for all.'),
       use: z
-        .array(z.string())
+        .array(
+          z.union([z.string(), z.array(z.string()).min(1)], {
+            error: 'expected the id of a route, or a list of ids that share the load',
+          }),
+        )
         .min(1)
-        .describe('Routes in order: the first that can carry the message, the next when it is paused.'),
+        .describe(
+          'Routes in order: the first that can carry the message, the next when it is paused. A list in the list, such as [[mailbox-1, mailbox-2], direct], is a group whose routes share the load: the least used one that may start takes the message, so a device that writes under no address of its own may appear as either mailbox.',
+        ),
     }),
   )
   .describe('Which recipients go which way; the first rule that fits is taken.');

@@ -1,60 +1,17 @@
-/** The small parts: waiting domains, ages across clock jumps, the loop, the keeper, the recall of the past. */
+/** The small parts: ages across clock jumps, the loop, the keeper, the recall of the past. */
 import { describe, expect, it } from 'vitest';
 import type { EventRecord } from '../../src/core/events.ts';
-import { LIMITS } from '../../src/core/limits.ts';
 import { DAY_WINDOW_MS } from '../../src/dispatch/budget.ts';
 import { createClockWatch } from '../../src/dispatch/clock-watch.ts';
 import { createRecall, readEvents } from '../../src/dispatch/history.ts';
 import { createKeeper } from '../../src/dispatch/keeper.ts';
 import { createLane } from '../../src/dispatch/lane.ts';
 import { createLoop } from '../../src/dispatch/loop.ts';
-import { createWaitingDomains, withoutDomains } from '../../src/dispatch/waiting.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 import { createScriptedRoute } from './scripted-route.ts';
 
 const HOUR = 3_600_000;
-
-describe('waiting domains', () => {
-  const domains = new Map([
-    ['contoso.com', ''],
-    ['fabrikam.com', ''],
-  ]);
-
-  it.each([
-    ['all', { kind: 'all' }, { kind: 'except', domains: ['contoso.com', 'fabrikam.com'] }],
-    [
-      'only',
-      { kind: 'only', domains: ['contoso.com', 'example.com'] },
-      { kind: 'only', domains: ['example.com'] },
-    ],
-    ['only those', { kind: 'only', domains: ['contoso.com'] }, null],
-    [
-      'except',
-      { kind: 'except', domains: ['example.com', 'contoso.com'] },
-      { kind: 'except', domains: ['example.com', 'contoso.com', 'fabrikam.com'] },
-    ],
-  ] as const)('are taken out of a filter of kind %s', (_name, filter, expected) => {
-    const mutable = 'domains' in filter ? { ...filter, domains: [...filter.domains] } : filter;
-    expect(withoutDomains(mutable, domains)).toEqual(expected);
-  });
-
-  it('are forgotten one by one as their routes go on', () => {
-    const waiting = createWaitingDomains();
-    waiting.add('kim@contoso.com');
-    waiting.add('kim@fabrikam.com');
-    waiting.prune((address) => address === 'kim@fabrikam.com');
-    expect(waiting.narrow({ kind: 'all' })).toEqual({ kind: 'except', domains: ['fabrikam.com'] });
-    waiting.prune(() => false);
-    expect(waiting.narrow({ kind: 'all' })).toEqual({ kind: 'all' });
-  });
-
-  it('end the claims when there are too many of them', () => {
-    const waiting = createWaitingDomains();
-    for (let i = 0; i <= LIMITS.waitingDomainsMax; i++) waiting.add(`kim@d${i}.example`);
-    expect(waiting.narrow({ kind: 'all' })).toBeNull();
-  });
-});
 
 describe('the clock watch', () => {
   it('reports a jump once, and no slew', async () => {
