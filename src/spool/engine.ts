@@ -16,7 +16,7 @@ import { createGroupCommit } from './group-commit.ts';
 import { DAY_MS, keepHouse } from './housekeeping.ts';
 import { createOpenBodies } from './open-bodies.ts';
 import { isDamage, refusal, refusalFor } from './problems.ts';
-import type { SpoolAnswer, SpoolCalls, SpoolOperation, SpoolRequest, SpoolWorkerData } from './protocol.ts';
+import type { Executors, SpoolAnswer, SpoolRequest, SpoolWorkerData } from './protocol.ts';
 import { createReceiving } from './receiving.ts';
 import type { SalvageReport } from './salvage.ts';
 import { settleMessage } from './settle.ts';
@@ -24,11 +24,6 @@ import { listMessages, showMessage } from './show.ts';
 import { pendingMessages, statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { createSweeper } from './sweeper.ts';
-
-/** An executor for every call. */
-export type Executors = {
-  [O in SpoolOperation]: (args: SpoolCalls[O]['args'], now: number) => Promise<SpoolCalls[O]['result']>;
-};
 
 export interface Engine {
   handle(request: SpoolRequest): Promise<unknown>;

@@ -73,6 +73,11 @@ export interface SpoolCalls {
 
 export type SpoolOperation = keyof SpoolCalls;
 
+/** An executor for every call, as the spool thread has them. */
+export type Executors = {
+  [O in SpoolOperation]: (args: SpoolCalls[O]['args'], now: number) => Promise<SpoolCalls[O]['result']>;
+};
+
 /** `now` is the agent's wall clock at the time of the call: the spool thread has none of its own. */
 export type SpoolRequest = {
   [O in SpoolOperation]: { id: number; now: number; operation: O; args: SpoolCalls[O]['args'] };

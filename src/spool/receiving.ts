@@ -1,10 +1,10 @@
 /** The calls by which a body comes in: opened, written chunk by chunk, accepted with its message or given up. */
 import { acceptMessage } from './accept.ts';
 import type { DiskSpace } from './disk-space.ts';
-import type { Executors } from './engine.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { OpenBodies } from './open-bodies.ts';
 import { refusal } from './problems.ts';
+import type { Executors } from './protocol.ts';
 import type { Store } from './store.ts';
 import type { Sweeper } from './sweeper.ts';
 

@@ -1,4 +1,4 @@
-/** How the database file is laid out: chosen by measurement, see docs/decisions/0002-spool-storage.md. */
+/** How the database file is laid out: chosen by measurement, see docs/decisions/0003-spool-storage.md. */
 
 export interface StorageLayout {
   journalMode: 'TRUNCATE' | 'PERSIST' | 'WAL';
