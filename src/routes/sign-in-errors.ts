@@ -1,6 +1,8 @@
 /**
  * The table of what the Microsoft sign-in service refuses, by the number of its error. Source of the numbers:
- * Microsoft Learn, "Microsoft Entra authentication and authorization error codes".
+ * Microsoft Learn, "Microsoft Entra authentication and authorization error codes" (MicrosoftDocs/entra-docs,
+ * docs/identity-platform/reference-error-codes.md, read 2026-11-24); 700024, 900023 and 1002012 are not on that page
+ * but in many public reports with Microsoft's own text.
  */
 import type { RouteFault } from '../core/outcome.ts';
 import type { SignInTrouble } from './sign-in-client.ts';
@@ -17,7 +19,7 @@ interface SignInRow {
 export const SIGN_IN_ERRORS: readonly SignInRow[] = [
   {
     id: 'secret-wrong',
-    aadsts: [7000215, 7000218],
+    aadsts: [7000215, 7000218, 70002],
     cause: 'The client secret is wrong.',
     advice:
       'Enter the value of the client secret, not its id (Microsoft Entra, the app, Certificates & secrets).',
@@ -30,7 +32,7 @@ export const SIGN_IN_ERRORS: readonly SignInRow[] = [
   },
   {
     id: 'certificate-refused',
-    aadsts: [700027, 7000214, 700030],
+    aadsts: [700027, 700030],
     cause: 'The client certificate is not the one the application knows, or it has expired.',
     advice: 'Upload the certificate of this route in Microsoft Entra (the app, Certificates & secrets).',
   },
@@ -42,7 +44,7 @@ export const SIGN_IN_ERRORS: readonly SignInRow[] = [
   },
   {
     id: 'application-unknown',
-    aadsts: [700016, 70001, 700038],
+    aadsts: [700016, 70001],
     cause: 'The tenant has no application with this client id.',
     advice: 'Check clientId and tenant of the route.',
   },
@@ -60,25 +62,25 @@ export const SIGN_IN_ERRORS: readonly SignInRow[] = [
   },
   {
     id: 'scope-wrong',
-    aadsts: [70011, 1002012, 500011, 900144, 28003],
+    aadsts: [70011, 1002012, 500011],
     cause: 'The sign-in service does not know the requested scope in this tenant.',
     advice: 'Leave scope out, and check that the tenant has Exchange Online and that the cloud is right.',
   },
   {
     id: 'consent-missing',
-    aadsts: [65001, 65004, 65005, 90094, 50105, 501051],
+    aadsts: [65001, 65004, 65005, 650056, 90094, 50105],
     cause: 'The application has not been granted the right to send mail.',
     advice: 'Add the application permission SMTP.SendAsApp in Microsoft Entra and grant admin consent.',
   },
   {
     id: 'device-code-blocked',
-    aadsts: [53003, 530034, 50199],
+    aadsts: [53003, 530032, 530035],
     cause: 'A Conditional Access policy of the tenant blocks this sign-in.',
     advice: 'Use a client secret or certificate instead of the device code, or except this application.',
   },
   {
     id: 'application-not-public',
-    aadsts: [7000219, 700025],
+    aadsts: [700025],
     cause: 'The application does not allow this kind of sign-in.',
     advice:
       'For a device code, switch on "Allow public client flows" in Microsoft Entra (the app, Authentication).',
@@ -91,7 +93,7 @@ export const SIGN_IN_ERRORS: readonly SignInRow[] = [
   },
   {
     id: 'sign-in-again',
-    aadsts: [70043, 70008, 700082, 700084, 50173, 50076, 50078, 50079, 50158, 70019, 70020],
+    aadsts: [70043, 70008, 700082, 700084, 50173, 50076, 50078, 50079, 50158, 70019],
     cause: 'The earlier sign-in is no longer valid.',
     advice: 'Sign in again with the code in the log.',
   },

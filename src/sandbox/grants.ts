@@ -170,7 +170,7 @@ function scopeRefusal(scope: string): GrantResult | null {
 function deviceCode(deps: GrantDeps, clientId: string, code: string): GrantResult {
   const pending = deps.codes.get(code);
   if (pending?.clientId !== clientId) return failed('bad_verification_code', 70000, 'The code is not known.');
-  if (pending.expiresAt <= deps.clock.now()) return failed('expired_token', 70020, 'The code has expired.');
+  if (pending.expiresAt <= deps.clock.now()) return failed('expired_token', 70019, 'The code has expired.');
   if (pending.answer === null)
     return failed('authorization_pending', 70016, 'The user has not signed in yet.');
   deps.codes.delete(code);
