@@ -1,5 +1,6 @@
 /** One attempt, the same for every kind of route: check, read the header, connect, send, read the answers. */
 import type { Clock } from '../core/clock.ts';
+import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { MessageHead } from '../core/message.ts';
@@ -65,6 +66,9 @@ async function withBody(
   } catch (error) {
     if (error instanceof AttemptAborted) return faultReport(null, null);
     if (error instanceof HeaderTooLarge) return sameForAll(recipients, rejected('message.header-too-large'));
+    // The spool says for good that there is no body any more; trying on can't bring it back.
+    if (error instanceof OperatorError)
+      return sameForAll(recipients, { kind: 'rejected', reply: null, why: error.explanation });
     return sameForAll(recipients, retryBecause('message.body-unreadable', false));
   }
   try {

@@ -1,6 +1,7 @@
 /** What a recipient is told when a transfer goes wrong in the middle; every byte may be the last. */
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { OperatorError } from '../../src/core/errors.ts';
 import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';
 import { type Script, type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts';
 import { outcomeFor, SCAN, send, summary } from './bench.ts';
@@ -243,6 +244,14 @@ test.each([-1, 1])(
     expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
   },
 );
+
+test('a body that the spool says is gone for good is not tried again', async () => {
+  const { route, server } = await start(() => undefined);
+  const gone = { code: 'spool.body-erased', cause: 'The body has been erased.', advice: 'Scan again.' };
+  const report = await send(route, { openBody: () => Promise.reject(new OperatorError(gone)) });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'rejected spool.body-erased' });
+  expect(server.sessions).toEqual([]);
+});
 
 test('a body that can not be opened is tried again', async () => {
   const { route, server } = await start(() => undefined);
