@@ -47,10 +47,11 @@ export function unexpectedReport(
 export function tooOld(
   recipientId: number,
   maxAgeMs: number,
-  trouble: { cause: string; reply: string | null },
+  trouble: { cause: string; reply: string | null; uncertain?: boolean },
 ): RecipientSettlement {
   const { code, cause } = explain('message.too-old', { hours: maxAgeMs / 3_600_000, detail: trouble.cause });
-  return { recipientId, state: 'failed', code, cause, reply: trouble.reply };
+  const { reply, uncertain = false } = trouble;
+  return { recipientId, state: 'failed', code, cause, reply, uncertain };
 }
 
 function settle(
@@ -81,9 +82,9 @@ function settleRetry(
   const trouble = troubleOf(outcome);
   const delayMs = retryDelayMs(recipient.tries + 1, outcome.retryAfterMs, context.random());
   const waitMs = waitWithinAge(delayMs, context.ageMs, context.maxAgeMs);
-  if (waitMs === null) return tooOld(recipient.id, context.maxAgeMs, trouble);
-  const nextAttemptAt = context.now + waitMs;
   const { uncertain } = outcome;
+  if (waitMs === null) return tooOld(recipient.id, context.maxAgeMs, { ...trouble, uncertain });
+  const nextAttemptAt = context.now + waitMs;
   return {
     recipientId: recipient.id,
     state: 'deferred',

@@ -24,7 +24,7 @@ export function acceptMessage(
   store.messages.insert(message, body, store.bodies.keepKey(body));
   store.recipients.insert(
     body.number,
-    message.recipients,
+    { addresses: message.recipients, device: message.device.id ?? message.device.address },
     message.held === null ? { state: 'queued', nextAttemptAt: now } : { state: 'held', ...message.held },
   );
   store.counters.bodyBytes += body.bodyBytes;

@@ -1,6 +1,7 @@
 /** Rows of attempts: who answered what, word for word. */
 import type { Database } from 'better-sqlite3';
 import type { UpstreamFacts } from '../core/outcome.ts';
+import { IS_UNCERTAIN } from './migrations.ts';
 import { childRange } from './numbers.ts';
 import type { AttemptRecord, Settlement } from './types.ts';
 
@@ -20,6 +21,8 @@ export interface AttemptTable {
   ): void;
   ofMessage(number: number): AttemptRecord[];
   removeOf(number: number): void;
+  /** How many have a recipient whose reply was lost. */
+  countUncertain(): number;
 }
 
 export function createAttemptTable(db: Database): AttemptTable {
@@ -34,6 +37,9 @@ export function createAttemptTable(db: Database): AttemptTable {
   const select = db.prepare<[number, number], AttemptRow>(
     'SELECT route, started_at, ended_at, upstream, results FROM attempts WHERE id BETWEEN ? AND ? ORDER BY id',
   );
+  const uncertain = db
+    .prepare<[], number>(`SELECT count(*) FROM attempts INDEXED BY attempts_uncertain WHERE ${IS_UNCERTAIN}`)
+    .pluck();
   const remove = db.prepare<[number, number]>('DELETE FROM attempts WHERE id BETWEEN ? AND ?');
 
   /** A message that outlives 65,536 attempts keeps the latest in the last place. */
@@ -50,6 +56,7 @@ export function createAttemptTable(db: Database): AttemptTable {
       insert.run(nextId(number), routeId, started, ended, facts, JSON.stringify(results));
     },
     ofMessage: (number) => select.all(...childRange(number)).map(toRecord),
+    countUncertain: () => uncertain.get() ?? 0,
     removeOf: (number) => void remove.run(...childRange(number)),
   };
 }

@@ -4,8 +4,8 @@
  * A claim thus costs no disk write, and a crash or restart gives it back by itself: on the disk the recipient never
  * stopped being queued or deferred (at least once; the Message-ID stays the same).
  */
-import type { Database } from 'better-sqlite3';
 import type { MessageId, RecipientState } from '../core/message.ts';
+import type { DueRow, DueTable } from './due-table.ts';
 import { ownerOf } from './numbers.ts';
 import type { StoredRecipient } from './recipient-table.ts';
 import type { Store } from './store.ts';
@@ -19,39 +19,67 @@ export function shownState(claims: Claims, id: MessageId, recipient: StoredRecip
   return claims.get(id)?.has(recipient.id) ? 'sending' : recipient.state;
 }
 
-/** Claims up to `limit` messages with recipients due at `dueAt`, those that wait longest first. */
-export function claimDue(
-  store: Store,
-  claims: Claims,
-  request: { filter: ClaimFilter; limit: number; dueAt: number },
-): Claim[] {
+/** Whose turn it was last; after a restart the round begins anew. */
+export interface Turn {
+  device: string;
+}
+
+/** Before the first device. */
+export const FIRST_TURN: Turn = { device: '' };
+
+interface ClaimRequest {
+  filter: ClaimFilter;
+  limit: number;
+  dueAt: number;
+}
+
+/**
+ * Claims up to `limit` messages with recipients due at `dueAt`: the devices take turns, and of each goes first what
+ * waits longest. So a device that floods delays the others by one message each, however much it has sent.
+ */
+export function claimDue(store: Store, claims: Claims, turn: Turn, request: ClaimRequest): Claim[] {
   const taken = numbersOf(claims);
   const due: number[] = [];
-  for (const { id } of dueRows(store.db, request.filter, request.dueAt)) {
-    if (due.length >= request.limit) break;
-    const number = ownerOf(id);
-    if (taken.has(number)) continue;
-    taken.add(number);
-    due.push(number);
+
+  function takeOne({ device, messages }: Queue): boolean {
+    for (let next = messages.next(); !next.done; next = messages.next()) {
+      if (taken.has(next.value)) continue;
+      taken.add(next.value);
+      due.push(next.value);
+      turn.device = device;
+      return true;
+    }
+    return false;
+  }
+
+  let round: Iterable<Queue> = queuesFrom(store.due, turn.device, request);
+  for (let isMore = true; isMore && due.length < request.limit; ) {
+    const served: Queue[] = [];
+    for (const queue of round) {
+      if (due.length >= request.limit) break;
+      if (takeOne(queue)) served.push(queue);
+    }
+    round = served;
+    isMore = served.length > 0;
   }
   return due.flatMap((number) => claim(store, claims, number, request));
 }
 
 /** The earliest time at which a recipient that is not being sent becomes due. */
-export function nextDueAt(store: Store, claims: Claims, filter: ClaimFilter): number | null {
+export function nextDueAt({ due }: Store, claims: Claims, filter: ClaimFilter): number | null {
   const taken = numbersOf(claims);
-  for (const { id, nextAttemptAt } of dueRows(store.db, filter, Number.MAX_SAFE_INTEGER)) {
-    if (!taken.has(ownerOf(id))) return nextAttemptAt;
+  let earliest: number | null = null;
+  for (const device of devicesFrom(due, FIRST_TURN.device)) {
+    for (const line of due.linesOf(device)) {
+      if (!fits(filter, line.domain)) continue;
+      const first = skip(due, line, (row) => taken.has(ownerOf(row.id)));
+      if (first !== null) earliest = Math.min(first.nextAttemptAt, earliest ?? first.nextAttemptAt);
+    }
   }
-  return null;
+  return earliest;
 }
 
-function claim(
-  store: Store,
-  claims: Claims,
-  number: number,
-  { filter, dueAt }: { filter: ClaimFilter; dueAt: number },
-): Claim[] {
+function claim(store: Store, claims: Claims, number: number, { filter, dueAt }: ClaimRequest): Claim[] {
   const message = store.messages.byNumber(number);
   if (message === null) return [];
   const recipients = store.recipients
@@ -73,22 +101,48 @@ function numbersOf(claims: Claims): Set<number> {
   return numbers;
 }
 
-interface DueRow {
-  id: number;
-  nextAttemptAt: number;
+/** The messages of one device that are due, as numbers; one with several recipients may come several times. */
+interface Queue {
+  device: string;
+  messages: Iterator<number>;
 }
 
-/** Rows are read from the index one by one, as far as the caller goes on. */
-function dueRows(db: Database, filter: ClaimFilter, dueAt: number): IterableIterator<DueRow> {
-  const select = 'SELECT id, next_attempt_at AS nextAttemptAt FROM recipients WHERE next_attempt_at <= ?';
-  const order = 'ORDER BY next_attempt_at, id';
-  if (filter.kind === 'all') return db.prepare<[number], DueRow>(`${select} ${order}`).iterate(dueAt);
-  const operator = filter.kind === 'only' ? 'IN' : 'NOT IN';
-  return db
-    .prepare<[number, string], DueRow>(
-      `${select} AND domain ${operator} (SELECT value FROM json_each(?)) ${order}`,
-    )
-    .iterate(dueAt, JSON.stringify(filter.domains));
+/** One round over the devices, from the one after `last` on. */
+function* queuesFrom(due: DueTable, last: string, request: ClaimRequest): Generator<Queue> {
+  for (const device of devicesFrom(due, last)) yield { device, messages: dueMessages(due, device, request) };
+}
+
+function* devicesFrom(due: DueTable, last: string): Generator<string> {
+  for (let line = due.firstLineAfter(last); line !== null; line = due.firstLineAfter(line.device)) {
+    yield line.device;
+  }
+  let line = due.firstLineAfter('');
+  for (; line !== null && line.device <= last; line = due.firstLineAfter(line.device)) yield line.device;
+}
+
+/** Merges the lines of a device by time. */
+function* dueMessages(due: DueTable, device: string, { filter, dueAt }: ClaimRequest): Generator<number> {
+  let heads = due.linesOf(device).filter(({ domain }) => fits(filter, domain));
+  for (;;) {
+    const first = heads.reduce<DueRow | null>(
+      (best, row) => (best && isBefore(best, row) ? best : row),
+      null,
+    );
+    if (first === null || first.nextAttemptAt > dueAt) return;
+    yield ownerOf(first.id);
+    heads = heads.flatMap((row) => (row === first ? (due.following(row) ?? []) : row));
+  }
+}
+
+function isBefore(a: DueRow, b: DueRow): boolean {
+  return a.nextAttemptAt < b.nextAttemptAt || (a.nextAttemptAt === b.nextAttemptAt && a.id < b.id);
+}
+
+/** The first row of a line, from `row` on, that is not passed over. */
+function skip(due: DueTable, row: DueRow, isPassed: (row: DueRow) => boolean): DueRow | null {
+  let current: DueRow | null = row;
+  while (current !== null && isPassed(current)) current = due.following(current);
+  return current;
 }
 
 function fits(filter: ClaimFilter, domain: string): boolean {

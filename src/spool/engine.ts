@@ -8,7 +8,7 @@ import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { actOn } from './act.ts';
 import { findBody, readChunk } from './body-read.ts';
-import { type Claims, claimDue, nextDueAt } from './claims.ts';
+import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
 import { createDiskSpace } from './disk-space.ts';
 import { removeDamagedBefore } from './files.ts';
@@ -32,6 +32,7 @@ export interface Engine {
 /** Makes the engine; the file is opened by the call `start`. */
 export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) => void): Engine {
   const claims: Claims = new Map();
+  const turn = { ...FIRST_TURN };
   const bodies = createOpenBodies();
   const space = createDiskSpace(data);
   let hasNews = false;
@@ -102,7 +103,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async readChunk({ number, index }) {
       return group.peek(() => readChunk(store(), { number, index }));
     },
-    claimDue: (request) => group.read(() => claimDue(store(), claims, request)),
+    claimDue: (request) => group.read(() => claimDue(store(), claims, turn, request)),
     nextDueAt: ({ filter }) => group.read(() => nextDueAt(store(), claims, filter)),
     async settle(settlement, now) {
       const isKnown = await group.durable(() => settleMessage(store(), settlement, now));

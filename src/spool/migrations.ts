@@ -10,6 +10,16 @@ export interface Migration {
   sql: string;
 }
 
+/** Names the devices of recipients that an older version wrote. */
+export const FILL_DEVICES = `
+  UPDATE recipients SET device = coalesce((
+    SELECT coalesce(m.device_id, CASE WHEN json_valid(m.device) THEN json_extract(m.device, '$.address') END)
+    FROM messages m WHERE m.number = recipients.id / 65536
+  ), 'unknown') WHERE device IS NULL`;
+
+/** Holds for an attempt of which a recipient's reply was lost; a quoted reply has its quotation marks escaped. */
+export const IS_UNCERTAIN = `instr(results, '"uncertain":true') > 0`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -92,6 +102,20 @@ export const MIGRATIONS: readonly Migration[] = [
         value TEXT NOT NULL,
         PRIMARY KEY (room, key)
       ) STRICT, WITHOUT ROWID;
+    `,
+  },
+  {
+    version: 2,
+    sql: `
+      -- Whose turn the recipient waits for: the id of its device, or the address of an unknown one. Null only while
+      -- an older file is salvaged (FILL_DEVICES).
+      ALTER TABLE recipients ADD COLUMN device TEXT;
+      ${FILL_DEVICES};
+      DROP INDEX recipients_due;
+      -- One search finds the next device, its next domain, and who waits longest there (due-table.ts).
+      CREATE INDEX recipients_due ON recipients (device, domain, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+      -- Attempts whose last reply was lost; there are few, and counting them must not read the others.
+      CREATE INDEX attempts_uncertain ON attempts (id) WHERE ${IS_UNCERTAIN};
     `,
   },
 ];

@@ -27,7 +27,8 @@ export type RecipientChange = (
 type SettledOrKept = Exclude<StoredState, 'queued' | 'deferred'>;
 
 export interface RecipientTable {
-  insert(number: number, addresses: readonly string[], first: RecipientChange): void;
+  /** `device` is whose turn the recipients wait for (due-table.ts). */
+  insert(number: number, to: { addresses: readonly string[]; device: string }, first: RecipientChange): void;
   change(recipient: StoredRecipient, change: RecipientChange): void;
   ofMessage(number: number): StoredRecipient[];
   removeOf(number: number): void;
@@ -35,8 +36,8 @@ export interface RecipientTable {
 
 export function createRecipientTable(db: Database, counters: Counters): RecipientTable {
   const insert = db.prepare(`
-    INSERT INTO recipients (id, address, domain, state, next_attempt_at, tries, code, cause)
-    VALUES (@id, @address, @domain, @state, @nextAttemptAt, @tries, @code, @cause)`);
+    INSERT INTO recipients (id, address, domain, device, state, next_attempt_at, tries, code, cause)
+    VALUES (@id, @address, @domain, @device, @state, @nextAttemptAt, @tries, @code, @cause)`);
   const update = db.prepare(`
     UPDATE recipients SET state = @state, next_attempt_at = @nextAttemptAt, tries = @tries, code = @code,
       cause = @cause WHERE id = @id`);
@@ -48,9 +49,9 @@ export function createRecipientTable(db: Database, counters: Counters): Recipien
   const ofMessage = (number: number) => select.all(...childRange(number));
 
   return {
-    insert(number, addresses, first) {
+    insert(number, { addresses, device }, first) {
       for (const [place, address] of addresses.entries()) {
-        const fresh = { id: childId(number, place), address, domain: domainOf(address), tries: 0 };
+        const fresh = { id: childId(number, place), address, domain: domainOf(address), device, tries: 0 };
         insert.run({ ...fresh, code: null, cause: null, nextAttemptAt: null, ...roundedTime(first) });
       }
       counters.recipients[first.state] += addresses.length;

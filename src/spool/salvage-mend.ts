@@ -1,6 +1,7 @@
 /** Makes what was salvaged fit together again: messages with their recipients, bodies and keys; says what is lost. */
 import type { Database } from 'better-sqlite3';
 import type { StoredMessage } from './message-table.ts';
+import { FILL_DEVICES } from './migrations.ts';
 import { CHILDREN_MAX, ownerOf } from './numbers.ts';
 import { REASONS } from './problems.ts';
 import { concludeChange, createStore, type Store } from './store.ts';
@@ -25,6 +26,7 @@ export function mendRelations({ db, boxKey, damagedFile, now }: MendRequest): Me
     const seq = continueNumbering(db, now);
     const lost = new Set([...orphanedRecipients(db), ...messagesLackingRecipients(db)]);
     removeOrphans(db);
+    db.exec(FILL_DEVICES);
     const store = createStore({ db, boxKey, onEvent: () => {} });
     for (const message of brokenBodies(store)) {
       if (giveUpBody(store, message, now)) lost.add(message.body.number);

@@ -115,6 +115,6 @@ function resultOf({ recipient, settlement }: Pair): AttemptRecord['results'][num
     code: settlement.state === 'delivered' ? null : settlement.code,
     cause: settlement.state === 'delivered' ? null : settlement.cause,
     reply: settlement.reply ?? null,
-    uncertain: settlement.state === 'deferred' && settlement.uncertain,
+    uncertain: settlement.state !== 'delivered' && settlement.uncertain === true,
   };
 }

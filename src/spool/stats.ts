@@ -21,6 +21,7 @@ export function statsOf(
 ): SpoolStats {
   return {
     recipients: shownCounts(store, claims),
+    uncertainAttempts: store.attempts.countUncertain(),
     oldestPendingAt: oldestPendingAt(store),
     databaseBytes: Number(readPragma(store.db, 'page_count')) * Number(readPragma(store.db, 'page_size')),
     bodyBytes: store.counters.bodyBytes,

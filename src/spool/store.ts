@@ -4,6 +4,7 @@ import { SETTLED_STATES } from '../core/message.ts';
 import { type AttemptTable, createAttemptTable } from './attempt-table.ts';
 import { type BodyTable, createBodyTable } from './body-table.ts';
 import { type Counters, countTables } from './counters.ts';
+import { createDueTable, type DueTable } from './due-table.ts';
 import { createEventTable, type EventTable } from './event-table.ts';
 import { createFactTable, type FactTable } from './fact-table.ts';
 import { createKeySlots } from './key-slots.ts';
@@ -15,6 +16,7 @@ export interface Store {
   counters: Counters;
   messages: MessageTable;
   recipients: RecipientTable;
+  due: DueTable;
   attempts: AttemptTable;
   bodies: BodyTable;
   events: EventTable;
@@ -36,6 +38,7 @@ export function createStore({ db, boxKey, onEvent }: StoreDeps): Store {
     counters,
     messages: createMessageTable(db),
     recipients: createRecipientTable(db, counters),
+    due: createDueTable(db),
     attempts: createAttemptTable(db),
     bodies: createBodyTable({ db, boxKey, slots: createKeySlots(db), counters }),
     events: createEventTable(db, onEvent),

@@ -61,7 +61,14 @@ export type RecipientSettlement = { recipientId: number } & (
       reply: string | null;
       uncertain: boolean;
     }
-  | { state: 'failed' | 'held'; code: string; cause: string; reply: string | null }
+  | {
+      state: 'failed' | 'held';
+      code: string;
+      cause: string;
+      reply: string | null;
+      /** As with `deferred`: a message that grew too old may have arrived all the same. */
+      uncertain?: boolean;
+    }
 );
 
 /** One attempt and its consequences, written in one transaction together with their events. */
@@ -137,6 +144,8 @@ export type OperatorAction = 'retry' | 'hold' | 'release' | 'cancel';
 
 export interface SpoolStats {
   recipients: Record<RecipientState, number>;
+  /** Attempts in the history whose last reply was lost: each may have delivered a message that was sent again. */
+  uncertainAttempts: number;
   /** Received time of the oldest message with an unsettled, unheld recipient. */
   oldestPendingAt: number | null;
   databaseBytes: number;
@@ -166,7 +175,7 @@ export interface Spool {
   /** Opens a place for one body. Rejects with SpoolRefusal when quota or free space says no already. */
   receive(): Promise<Receipt>;
 
-  /** Claims up to `limit` messages with due recipients, oldest due first. */
+  /** Claims up to `limit` messages with due recipients; devices take turns, and of each the oldest due goes first. */
   claimDue(now: number, filter: ClaimFilter, limit: number): Promise<Claim[]>;
   /** Earliest time at which an unclaimed recipient under `filter` becomes due, or null. */
   nextDueAt(filter: ClaimFilter): Promise<number | null>;
