@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test check build docs clean setup peers
+.PHONY: run test check build bench docs clean setup peers
 
 # Starts the agent with a simulated tenant and simulated devices, sends scans through it, and stays for yours.
 run: build
@@ -19,6 +19,10 @@ check: setup
 
 build: setup
 	@node scripts/build.ts
+
+# The agent and Debian's Postfix on the same work, in one table (docs/performance.md); ARGS=--quick is short.
+bench: peers build
+	@node scripts/bench/main.ts $(ARGS)
 
 # Writes again what is generated from the code: the profile index and docs/reference.
 docs: setup

@@ -38,8 +38,6 @@ export const LIMITS = {
   headerBytesMax: 256 * KIB,
   /** Connections in all: memory per session times this stays under the box's. */
   connectionsMax: 500,
-  /** Connections of one address: a device uses one to four. */
-  connectionsPerAddressMax: 20,
   /** Failed sign-ins of one address before AUTH is refused for a while. */
   authFailuresMax: 10,
   authFailureWindowMs: 10 * MINUTE,

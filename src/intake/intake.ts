@@ -40,8 +40,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   function admission(address: string): ReplyCode | null {
     if (isStopping) return 'intake.stopping';
     if (sessions.size >= LIMITS.connectionsMax) return 'intake.too-many-connections';
-    const most = Math.min(LIMITS.connectionsPerAddressMax, settings.connectionsPerDevice);
-    if ((connections.get(address) ?? 0) >= most) return 'intake.too-many-device-connections';
+    if ((connections.get(address) ?? 0) >= settings.connectionsPerDevice)
+      return 'intake.too-many-device-connections';
     return policy.connection(address, signIn.hasLogins());
   }
 

@@ -1,5 +1,6 @@
 /** Settings of the SMTP intake and of the devices it knows. */
 import * as z from 'zod';
+import { LIMITS } from '../core/limits.ts';
 import { ipAddress, network, secretValue } from '../core/settings.ts';
 
 export const listenerSettings = z.strictObject({
@@ -54,7 +55,12 @@ export const intakeSettings = z
       .optional()
       .describe('Allowed recipient addresses or domains; left out, any.'),
     messagesPerHour: z.int().min(1).default(2000).describe('Most messages an hour from one device.'),
-    connectionsPerDevice: z.int().min(1).default(20).describe('Most connections at once from one device.'),
+    connectionsPerDevice: z
+      .int()
+      .min(1)
+      .max(LIMITS.connectionsMax)
+      .default(20)
+      .describe('Most connections at once from one device; it uses one to four.'),
   })
   .prefault({});
 

@@ -1,0 +1,25 @@
+/** What a subject uses while nothing happens. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { readUsage } from './process-tree.ts';
+
+export interface IdleFigures {
+  residentBytes: number;
+  anonymousBytes: number;
+  /** Share of one core. */
+  cpuShare: number;
+  writtenBytes: number;
+}
+
+export async function measureIdle(pid: number, ms: number): Promise<IdleFigures> {
+  const before = readUsage(pid);
+  const begun = performance.now();
+  await pause(ms);
+  const after = readUsage(pid);
+  const { residentBytes, anonymousBytes } = after;
+  return {
+    residentBytes,
+    anonymousBytes,
+    cpuShare: (after.cpuMs - before.cpuMs) / (performance.now() - begun),
+    writtenBytes: after.writtenBytes - before.writtenBytes,
+  };
+}

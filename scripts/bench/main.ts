@@ -1,0 +1,144 @@
+/** `make bench`: the agent and Postfix on the same work, in one run, in one table. `--quick` is short; `--folder` chooses the disk. */
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { freePort } from '../../test/support/processes.ts';
+import { startAgent } from './agent-subject.ts';
+import { casesOf, nameOf } from './cases.ts';
+import { type IdleFigures, measureIdle } from './idle.ts';
+import { openWays } from './inward.ts';
+import { measure } from './measure.ts';
+import { startPostfix } from './postfix-subject.ts';
+import { measureSmallBox } from './small-box.ts';
+import { fillSpool, timeToGreeting } from './start-up.ts';
+import type { Place, Subject } from './subject.ts';
+import { header, line } from './table.ts';
+import { startUpstream, type Upstream } from './upstream.ts';
+
+const MIB = 1024 * 1024;
+/** Nobody listens there: what waits, waits. */
+const CLOSED_PORT = 9;
+
+interface Stage {
+  isQuick: boolean;
+  upstream: Upstream;
+  /** A folder of its own for each thing that is started. */
+  place(name: string): Place;
+  /** Configuration of stunnel. */
+  folder: string;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { quick: { type: 'boolean', default: false }, folder: { type: 'string', default: '/var/tmp' } },
+  });
+  const folder = await mkdtemp(path.join(values.folder, 'scanferry-bench-'));
+  // Postfix's daemons reach their folders as a user of their own.
+  await chmod(folder, 0o755);
+  try {
+    await run(folder, values.quick);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function run(folder: string, isQuick: boolean): Promise<void> {
+  const [processor] = os.cpus();
+  const load = os.loadavg()[0]?.toFixed(1);
+  console.log(`${os.cpus().length} × ${processor?.model}, Linux ${os.release()}, load before ${load}\n`);
+  const tls = path.join(folder, 'tls');
+  await mkdir(tls);
+  const upstream = await startUpstream(tls);
+  const caFile = upstream.certificates.caFile;
+  const place = (name: string) => ({
+    folder: path.join(folder, name),
+    upstreamPort: upstream.port,
+    caFile,
+  });
+  const stage = { isQuick, upstream, place, folder: tls };
+  try {
+    await compare(stage);
+    await showStartUp(stage);
+    if (!isQuick) console.log(await measureSmallBox(place('small-box'), upstream));
+  } finally {
+    await upstream.stop();
+  }
+}
+
+/** Both run all the time; the one that is not measured is idle. */
+async function compare(stage: Stage): Promise<void> {
+  const agent = await startAgent(stage.place('scanferry'));
+  try {
+    const postfix = await startPostfix(stage.place('postfix'));
+    try {
+      await compareIdle(stage, [agent, postfix]);
+      await compareLoads(stage, agent, postfix);
+    } finally {
+      await postfix.stop();
+    }
+  } finally {
+    await agent.stop();
+  }
+}
+
+async function compareIdle({ isQuick }: Stage, subjects: readonly Subject[]): Promise<void> {
+  const seconds = isQuick ? 10 : 30;
+  const figures = await Promise.all(subjects.map(({ pid }) => measureIdle(pid, seconds * 1000)));
+  console.log(`| idle for ${seconds} s | resident MiB | anonymous MiB | CPU | written bytes |`);
+  console.log('|---|---|---|---|---|');
+  subjects.forEach(({ name }, index) => {
+    console.log(`| ${name} | ${idleCells(figures[index])} |`);
+  });
+  console.log('');
+}
+
+function idleCells(figures: IdleFigures | undefined): string {
+  if (figures === undefined) return '';
+  const { residentBytes, anonymousBytes, cpuShare, writtenBytes } = figures;
+  return [
+    (residentBytes / MIB).toFixed(0),
+    (anonymousBytes / MIB).toFixed(0),
+    `${(cpuShare * 100).toFixed(2)} %`,
+    writtenBytes,
+  ].join(' | ');
+}
+
+async function compareLoads(
+  { isQuick, upstream, folder }: Stage,
+  agent: Subject,
+  postfix: Subject,
+): Promise<void> {
+  const ours = await openWays(folder, 'scanferry', agent.port);
+  const theirs = await openWays(folder, 'postfix', postfix.port);
+  const warmUp = { messages: 100, connections: 10, bytes: 4096 };
+  await measure(agent, warmUp, upstream);
+  await measure(postfix, warmUp, upstream);
+  console.log(
+    'Each cell: Scanferry / Postfix (ratio). CPU per message, memory at its peak above the start of the load,',
+  );
+  console.log('bytes written to the disk per byte of the messages.\n');
+  console.log(header());
+  for (const one of casesOf(isQuick)) {
+    const { load, inward } = one;
+    const scanferry = await measure({ pid: agent.pid, port: ours.port(inward) }, load, upstream);
+    const other = await measure({ pid: postfix.pid, port: theirs.port(inward) }, load, upstream);
+    console.log(line({ name: nameOf(one), scanferry, postfix: other }));
+  }
+  console.log('');
+  await theirs.stop();
+  await ours.stop();
+}
+
+async function showStartUp({ isQuick, place }: Stage): Promise<void> {
+  const count = isQuick ? 10_000 : 100_000;
+  const waiting = { ...place('waiting'), upstreamPort: CLOSED_PORT };
+  await mkdir(waiting.folder);
+  await fillSpool(path.join(waiting.folder, 'data'), count);
+  const port = await freePort();
+  const [ms, agent] = await timeToGreeting(port, () => startAgent(waiting, { port }));
+  await agent.stop();
+  console.log(`From start to greeting with ${count} messages waiting: ${ms.toFixed(0)} ms\n`);
+}
+
+await main();

@@ -1,0 +1,81 @@
+/** What a process and everything below it has used: CPU time, memory of its own, bytes sent to the disk (proc(5)). */
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface Usage {
+  /** User and system time of the tree, with that of children that have ended, in milliseconds. */
+  cpuMs: number;
+  /** Anonymous resident memory in bytes: heaps and stacks, without the pages of programs and files. */
+  anonymousBytes: number;
+  /** All resident memory; pages shared between processes count once per process. */
+  residentBytes: number;
+  /** Bytes that the tree caused to be written to a block device. */
+  writtenBytes: number;
+}
+
+/** Linux counts CPU time for user space in hundredths of a second on every architecture (USER_HZ). */
+const TICK_MS = 10;
+const KIB = 1024;
+
+/** Positions in /proc/<pid>/stat behind the name, which may hold spaces itself. */
+const PARENT = 1;
+const CPU_FIELDS = [11, 12, 13, 14];
+
+/** Reads the tree of `root`; a process that ends meanwhile is in its parent's figures the next time. */
+export function readUsage(root: number): Usage {
+  const total: Usage = { cpuMs: 0, anonymousBytes: 0, residentBytes: 0, writtenBytes: 0 };
+  for (const [pid, stat] of treeOf(root)) {
+    total.cpuMs += CPU_FIELDS.reduce((sum, field) => sum + Number(stat[field]), 0) * TICK_MS;
+    const status = readText(`/proc/${pid}/status`);
+    total.anonymousBytes += numberAfter(status, 'RssAnon') * KIB;
+    total.residentBytes += numberAfter(status, 'VmRSS') * KIB;
+    total.writtenBytes += numberAfter(readText(`/proc/${pid}/io`), 'write_bytes');
+  }
+  return total;
+}
+
+/** Follows the anonymous memory of a tree; `stop` gives the highest value seen, in bytes. */
+export function watchMemory(root: number, everyMs = 100): { stop(): number } {
+  let peak = readUsage(root).anonymousBytes;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, readUsage(root).anonymousBytes);
+  }, everyMs);
+  return {
+    stop() {
+      clearInterval(timer);
+      return Math.max(peak, readUsage(root).anonymousBytes);
+    },
+  };
+}
+
+/** Fields of /proc/<pid>/stat behind the name, for `root` and all its descendants. */
+function treeOf(root: number): Map<number, string[]> {
+  const stats = new Map<number, string[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const text = readText(`/proc/${name}/stat`);
+    if (text !== '') stats.set(Number(name), text.slice(text.lastIndexOf(')') + 2).split(' '));
+  }
+  const children = Map.groupBy(stats.keys(), (pid) => Number(stats.get(pid)?.[PARENT]));
+  const tree = new Map<number, string[]>();
+  const queue = [root];
+  for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+    const stat = stats.get(pid);
+    if (stat === undefined) continue;
+    tree.set(pid, stat);
+    queue.push(...(children.get(pid) ?? []));
+  }
+  return tree;
+}
+
+/** Empty when the process has ended: it is no part of the tree any more. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function numberAfter(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+}

@@ -1,0 +1,22 @@
+/** What is measured: the agent or Postfix, each a process tree that takes mail on a port and relays it upstream. */
+export interface Subject {
+  readonly name: 'Scanferry' | 'Postfix';
+  /** Process at the top of the tree. */
+  readonly pid: number;
+  /** Plain text and STARTTLS from TLS 1.0 up, on 127.0.0.1. */
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+export interface Place {
+  /** An empty folder on the disk, for the data. */
+  folder: string;
+  upstreamPort: number;
+  /** PEM file of the authority that signed the upstream's certificate. */
+  caFile: string;
+}
+
+/** Connections to the upstream at once: Postfix's default_destination_concurrency_limit, and set for the agent. */
+export const UPSTREAM_CONNECTIONS = 20;
+/** Both take the largest scan of the bench. */
+export const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
