@@ -97,7 +97,7 @@ export function createLane(deps: LaneDeps): Lane {
       budget.settle(ticket.spend, report ? countAccepted(report) : 0);
       breaker.end(ticket.breaker, verdictOf(report));
       if (report && wasTooManyConnections(report)) narrowUntil = clock.monotonicMs() + NARROW_MS;
-      if (report && report.fault === null) lastSuccessAt = clock.now();
+      if (report && hasDelivered(report)) lastSuccessAt = clock.now();
     },
     nextChangeAt() {
       const now = clock.monotonicMs();
@@ -122,6 +122,11 @@ function countAccepted(report: DeliveryReport): number {
   return report.results.filter(
     ({ outcome }) => outcome.kind === 'delivered' || (outcome.kind === 'retry' && outcome.uncertain),
   ).length;
+}
+
+/** A connection that broke in the middle is no fault of the route, but no success either. */
+function hasDelivered(report: DeliveryReport): boolean {
+  return report.results.some(({ outcome }) => outcome.kind === 'delivered');
 }
 
 function verdictOf(report: DeliveryReport | null): RouteVerdict {

@@ -12,6 +12,7 @@ import {
   scanText,
   startPostfixSite,
   statusOf,
+  takenByPostfix,
 } from './support/upstream.ts';
 
 const ROUTE = 'smarthost';
@@ -31,11 +32,10 @@ afterEach(async () => {
 
 const stats = () => agent.agent.rooms.spool.stats();
 
-/** Message-IDs at the sink, in order of the text. */
-function arrivedIds(): string[] {
-  return site.postfix.sink.messages
-    .map(({ raw }) => /^Message-ID: (.*)$/im.exec(raw.toString('latin1'))?.[1]?.trim() ?? 'none')
-    .sort();
+function messageIdsAtSink(): string[] {
+  return site.postfix.sink.messages.map(
+    ({ raw }) => /^Message-ID: (.*)$/im.exec(raw.toString('latin1'))?.[1]?.trim() ?? 'none',
+  );
 }
 
 test('three devices send while the upstream is down, and each scan arrives once when it is back', async () => {
@@ -65,11 +65,11 @@ test('three devices send while the upstream is down, and each scan arrives once 
   agent.agent.rooms.dispatch.resumeRoute(ROUTE, 'the test');
   await agent.settled(acknowledged.length);
   await site.postfix.sink.waitFor(acknowledged.length);
-  expect(arrivedIds()).toEqual(before.map(({ head }) => head.messageIdHeader).sort());
+  const messageIds = before.map(({ head }) => head.messageIdHeader);
+  expect((await takenByPostfix(site.postfix)).sort()).toEqual([...messageIds].sort());
+  expect(messageIdsAtSink().sort()).toEqual([...messageIds].sort());
   const after = await Promise.all(acknowledged.map((id) => detailOf(agent, id)));
-  expect(after.map(({ head }) => head.messageIdHeader)).toEqual(
-    before.map(({ head }) => head.messageIdHeader),
-  );
+  expect(after.map(({ head }) => head.messageIdHeader)).toEqual(messageIds);
 });
 
 test('scans that wait outlive a restart of the box, and keep their Message-ID', async () => {
@@ -82,7 +82,8 @@ test('scans that wait outlive a restart of the box, and keep their Message-ID', 
   agent = await site.startAgent({ directory: agent.directory });
   await agent.settled(1);
   await site.postfix.sink.waitFor(1);
-  expect(arrivedIds()).toEqual([head.messageIdHeader]);
+  expect(messageIdsAtSink()).toEqual([head.messageIdHeader]);
+  expect(await takenByPostfix(site.postfix)).toEqual([head.messageIdHeader]);
   expect(statusOf(agent, ROUTE).state).toBe('open');
 });
 
@@ -99,13 +100,13 @@ test('a connection lost in the middle of a scan costs a try, and the scan arrive
   expect(recipient).toMatchObject({ state: 'deferred', tries: 1 });
   expect(recipient.code).toMatch(/^(route\.reset|route\.closed|message\.connection-lost)$/);
   expect(site.postfix.sink.messages).toEqual([]);
-  const { spool, dispatch } = agent.agent.rooms;
-  dispatch.resumeRoute(ROUTE, 'the test');
+  expect(statusOf(agent, ROUTE)).toMatchObject({ state: 'open', lastSuccessAt: null });
+  const { spool } = agent.agent.rooms;
   await spool.act('retry', { ids: [id] }, 'the test');
   await agent.settled(1);
   const [message] = await site.postfix.sink.waitFor(1);
   expect(bodyAfterTraceHeaders(message?.raw ?? Buffer.alloc(0), 2).equals(bytes)).toBe(true);
-  expect(site.postfix.sink.messages).toHaveLength(1);
+  expect(await takenByPostfix(site.postfix)).toHaveLength(1);
 });
 
 test('stops within 10 s in the middle of a scan of 25 MiB, and delivers it once at the next start', async () => {
@@ -126,7 +127,7 @@ test('stops within 10 s in the middle of a scan of 25 MiB, and delivers it once 
   await agent.settled(1);
   const [message] = await site.postfix.sink.waitFor(1);
   expect(bodyAfterTraceHeaders(message?.raw ?? Buffer.alloc(0), 2).equals(bytes)).toBe(true);
-  expect(site.postfix.sink.messages).toHaveLength(1);
+  expect(await takenByPostfix(site.postfix)).toHaveLength(1);
   const { events, recipients } = await detailOf(agent, id);
   expect(recipients).toMatchObject([{ state: 'delivered', tries: 1 }]);
   expect(events.filter(({ type }) => type === 'message.delivered')).toHaveLength(1);

@@ -73,6 +73,16 @@ spool: { minFreeBytes: 0 }
 `;
 }
 
+/** Message-IDs of what Postfix has taken over, in order: a second copy shows here before it is anywhere else. */
+export async function takenByPostfix(postfix: Postfix): Promise<string[]> {
+  const log = await postfix.log();
+  const ids = new Map(
+    [...log.matchAll(/cleanup\[\d+\]: (\w+): message-id=(.*)$/gm)].map(([, queueId, id]) => [queueId, id]),
+  );
+  const active = [...log.matchAll(/qmgr\[\d+\]: (\w+): .*\(queue active\)$/gm)].map(([, queueId]) => queueId);
+  return [...new Set(active)].map((queueId) => ids.get(queueId) ?? 'none');
+}
+
 export interface TenantSite {
   sandbox: Sandbox;
   addresses: SandboxAddresses;
