@@ -225,7 +225,12 @@ function createControl(
     dataDir: config.dataDir,
     sendTest: (request) =>
       sendTestScan(
-        { clock, config, spool: rooms.spool, intake: rooms.intake(), listeners: rooms.listeners() },
+        {
+          ...{ clock, config, spool: rooms.spool },
+          intake: rooms.intake(),
+          listeners: rooms.listeners(),
+          routes: () => rooms.dispatch.routes(),
+        },
         request,
       ),
   });

@@ -3,6 +3,7 @@ import type { Config } from './config/schema.ts';
 import type { SendTestRequest, SendTestStep } from './control/protocol.ts';
 import type { Clock } from './core/clock.ts';
 import type { RecipientState } from './core/message.ts';
+import type { RouteStatus } from './dispatch/types.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
 import { sendScan } from './sandbox/device.ts';
 import { createScanMessage } from './sandbox/scan.ts';
@@ -14,6 +15,7 @@ export interface SendTestDeps {
   spool: Spool;
   intake: Intake;
   listeners: ListenerAddress[];
+  routes(): RouteStatus[];
 }
 
 const OVER: readonly RecipientState[] = ['delivered', 'failed', 'held', 'cancelled'];
@@ -91,10 +93,9 @@ async function* follow(
 ): AsyncGenerator<SendTestStep> {
   const told = new Set<string>();
   for await (const detail of changes(deps, id, waitMs)) {
-    for (const recipient of detail.recipients) {
-      const step = stepOf(detail, recipient, at());
-      const key = `${recipient.id} ${step?.step} ${recipient.tries} ${recipient.cause}`;
-      if (step === null || told.has(key)) continue;
+    const steps = [...recipientSteps(detail, at()), ...pauseSteps(detail, deps.routes(), at())];
+    for (const { key, step } of steps) {
+      if (told.has(key)) continue;
       told.add(key);
       yield step;
     }
@@ -133,6 +134,31 @@ async function* changes(deps: SendTestDeps, id: string, waitMs: number): AsyncGe
     unsubscribe();
     timer.cancel();
   }
+}
+
+/** A step, and what tells it from one that was told before. */
+interface KeyedStep {
+  key: string;
+  step: SendTestStep;
+}
+
+function recipientSteps(detail: MessageDetail, atMs: number): KeyedStep[] {
+  return detail.recipients.flatMap((recipient) => {
+    const step = stepOf(detail, recipient, atMs);
+    return step === null
+      ? []
+      : [{ key: `${recipient.id} ${step.step} ${recipient.tries} ${recipient.cause}`, step }];
+  });
+}
+
+/** A paused route leaves the message untouched, so only the route can say why nothing happens. */
+function pauseSteps(detail: MessageDetail, routes: RouteStatus[], atMs: number): KeyedStep[] {
+  if (detail.recipients.every(({ state }) => state !== 'queued' && state !== 'deferred')) return [];
+  return routes.flatMap(({ id, pause }) => {
+    if (pause === null) return [];
+    const text = `the route ${id} is paused: ${pause.cause} ${pause.advice}`;
+    return [{ key: `route ${id} ${pause.code}`, step: { atMs, step: 'waiting', text, reply: pause.reply } }];
+  });
 }
 
 function stepOf(
