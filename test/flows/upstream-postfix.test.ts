@@ -39,6 +39,27 @@ function asAccepted(bytes: Buffer): Buffer {
   return whole.includes('\r\n\r\n') ? whole : Buffer.concat([whole, Buffer.from('\r\n')]);
 }
 
+const END_OF_HEADER = '\r\n\r\n';
+const contentOf = (message: Buffer) => message.subarray(message.indexOf(END_OF_HEADER));
+const headerOf = (message: Buffer) => message.subarray(0, message.indexOf(END_OF_HEADER));
+
+/** Such a header is not legal mail (RFC 5322 section 2.2): encoded words may take the place of its bytes. */
+function hasEightBitHeader(message: Buffer): boolean {
+  return headerOf(message).some((byte) => byte > 0x7f);
+}
+
+/** What a person reads in the header, with raw ISO 8859-1 and encoded words (RFC 2047) made equal. */
+function headerText(message: Buffer): string {
+  const unfolded = headerOf(message)
+    .toString('latin1')
+    .replace(/\r\n(?=[ \t])/g, '');
+  return unfolded
+    .replace(/\?=\s+=\?/g, '?==?')
+    .replace(/=\?([^?]+)\?B\?([^?]*)\?=/gi, (_word, charset, base64) =>
+      new TextDecoder(charset).decode(Buffer.from(base64, 'base64')),
+    );
+}
+
 describe('delivers byte for byte', async () => {
   const scan: CorpusMessage = {
     name: 'a scan with a PDF of 25 MiB',
@@ -49,9 +70,15 @@ describe('delivers byte for byte', async () => {
     await scanFrom(agent, { message: bytes });
     const [message] = await site.postfix.sink.waitFor(1);
     expect(message).toMatchObject({ sender: LOGIN.user, recipients: ['desk@contoso.com'] });
-    // Buffers of this size are compared as they are: a printed difference would help nobody.
     const arrived = bodyAfterTraceHeaders(message?.raw ?? Buffer.alloc(0), HOPS);
-    expect(arrived.equals(asAccepted(bytes)), arrived.subarray(0, 4096).toString('latin1')).toBe(true);
+    const expected = asAccepted(bytes);
+    if (hasEightBitHeader(expected)) {
+      expect(headerText(arrived)).toBe(headerText(expected));
+      expect(contentOf(arrived).equals(contentOf(expected))).toBe(true);
+    } else {
+      // Compared as a whole: a printed difference of a large scan would help nobody.
+      expect(arrived.equals(expected), arrived.subarray(0, 4096).toString('latin1')).toBe(true);
+    }
     await agent.settled(1);
   });
 });
