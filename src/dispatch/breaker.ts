@@ -62,6 +62,8 @@ export interface Breaker {
   pauseBy(by: string): void;
   /** Ends both kinds of pause. */
   resumeBy(by: string): void;
+  /** A pause by fault is probed at once: a person has changed something that may have healed it. */
+  probeSoon(): void;
   /** Monotonic time at which a probe may go, or null when nothing ends by itself. */
   probeAt(): number | null;
   saved(): SavedPause;
@@ -167,6 +169,9 @@ export function createBreaker(deps: BreakerDeps): Breaker {
       operator = null;
       fault = null;
       if (since !== undefined) announceResume(since, by);
+    },
+    probeSoon() {
+      if (fault) fault = { ...fault, probeAt: clock.monotonicMs(), until: clock.now() };
     },
     probeAt: () => (operator || !fault ? null : fault.probeAt),
     saved: () => ({ fault: fault && faultPauseOf(fault), operator }),

@@ -23,7 +23,8 @@ export interface DeliveryDeps {
   keeper: Keeper;
   holds: Holds;
   watch: ClockWatch;
-  maxAgeMs: number;
+  /** Read anew at each use: a reload may change it. */
+  age: { readonly maxAgeMs: number };
   random(): number;
   /** Aborted at a stop. */
   signal: AbortSignal;
@@ -57,7 +58,7 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
       routeId: lane.route.id,
       now: endedAt,
       ageMs: deps.watch.ageMs(claim.head.receivedAt),
-      maxAgeMs: deps.maxAgeMs,
+      maxAgeMs: deps.age.maxAgeMs,
       random: deps.random,
       answersOwed: report.fault === null && !deps.signal.aborted,
     }),

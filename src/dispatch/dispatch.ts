@@ -15,19 +15,20 @@
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
-import { chooseRoute, claimFilterFor, routeIdsOf } from '../routes/choose.ts';
 import type { Claim, ClaimFilter } from '../spool/types.ts';
+import { createChooser } from './chooser.ts';
 import { createClockGate } from './clock-gate.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { carryOut, giveBack } from './delivery.ts';
 import { explain } from './explanations.ts';
+import { forecast } from './forecast.ts';
 import { createHolds } from './holds.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createKeeper } from './keeper.ts';
 import type { Lane } from './lane.ts';
 import { createLanes, FACTS_ROOM } from './lanes.ts';
 import { createLoop } from './loop.ts';
-import { type Decision, type Plan, planClaim } from './plan.ts';
+import { type Plan, planClaim } from './plan.ts';
 import type { Dispatch, DispatchDeps, RouteStatus } from './types.ts';
 import { endsWithin } from './wait.ts';
 
@@ -37,26 +38,35 @@ const DUE_NOW_WAIT_MS = 1000;
 
 /** Makes the dispatcher; nothing is claimed before `start`. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
-  const { clock, log, spool, routing } = deps;
-  const maxAgeMs = deps.maxAgeHours * HOUR_MS;
+  const { clock, log, spool } = deps;
+  const age = { maxAgeMs: deps.maxAgeHours * HOUR_MS };
   const keeper = createKeeper({ clock, log });
   const loop = createLoop({ clock, log, pass });
   const lanes = createLanes(deps, keeper, loop.wake);
+  const chooser = createChooser({ clock, lanes, routing: deps.routing });
   const watch = createClockWatch(clock);
   const gate = createClockGate(clock, announceClock);
   const holds = createHolds(spool);
   const abort = new AbortController();
   /** Messages whose claims are being carried out, and the promise that ends with each. */
   const underWay = new Map<MessageId, Promise<void>>();
-  const underWayMax = Math.min(Math.max(lanes.connections, 1), LIMITS.deliveriesMax);
   let isStopping = false;
   let unsubscribe = () => {};
 
   const isUnderWay = (id: MessageId) => underWay.has(id);
-  const upkeep = { spool, keeper, watch, maxAgeMs, whyWaiting, isUnderWay, isStopping: () => isStopping };
+  const underWayMax = () => Math.min(Math.max(lanes.connections(), 1), LIMITS.deliveriesMax);
+  const upkeep = {
+    spool,
+    keeper,
+    watch,
+    age,
+    whyWaiting: chooser.whyWaiting,
+    isUnderWay,
+    isStopping: () => isStopping,
+  };
   const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, upkeep });
   const { signal } = abort;
-  const delivery = { spool, clock, log, keeper, holds, watch, maxAgeMs, random: deps.random, signal };
+  const delivery = { spool, clock, log, keeper, holds, watch, age, random: deps.random, signal };
 
   function announceClock(event: NewEvent): void {
     log.warn(event.type, event.data);
@@ -73,20 +83,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   /** Starts one message after the other; resolves with the filter under which nothing more was found. */
   async function startWhatCan(): Promise<ClaimFilter | null> {
-    while (!isStopping && underWay.size < underWayMax) {
-      const filter = claimable();
+    while (!isStopping && underWay.size < underWayMax()) {
+      const filter = chooser.claimable();
       const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, 1);
       if (claims.length === 0) return filter;
       for (const claim of claims) await startClaim(claim);
     }
     return null;
-  }
-
-  /** What may start now, or null when nothing may: whoever waits for a paused or busy lane is not even claimed. */
-  function claimable(): ClaimFilter | null {
-    const isWaiting = (address: string) => decide(address).kind === 'wait';
-    const filter = claimFilterFor(isWaiting, routing, lanes.routes);
-    return filter.kind === 'only' && filter.domains.length === 0 ? null : filter;
   }
 
   async function startClaim(claim: Claim): Promise<void> {
@@ -99,7 +102,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
     if (isStopping) return giveBack(claim.head.id, { keeper, spool });
     const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
-    const plan = planClaim(claim, { decide, findHeld });
+    const plan = planClaim(claim, { decide: chooser.decide, findHeld });
     carry(plan);
   }
 
@@ -111,28 +114,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       loop.wake();
     });
     underWay.set(id, end);
-  }
-
-  function isOpen(routeId: string): boolean {
-    return lanes.byId.get(routeId)?.isOpen() ?? false;
-  }
-
-  function decide(address: string): Decision {
-    const choice = chooseRoute(routing, address, isOpen, lanes.routes);
-    if (choice.kind === 'impossible') return choice;
-    if (choice.kind === 'wait') return { kind: 'wait' };
-    const ready = choice.among.map((id) => lanes.get(id)).filter((lane) => lane.isReady());
-    const lane = leastUsed(ready);
-    return lane === undefined ? { kind: 'wait' } : { kind: 'start', lane };
-  }
-
-  /** The trouble of the routes that could carry this recipient, or null when one of them is in order. */
-  function whyWaiting(address: string): string | null {
-    const isInOrder = (id: string) => lanes.get(id).status().state === 'open';
-    const choice = chooseRoute(routing, address, isInOrder, lanes.routes);
-    if (choice.kind !== 'wait') return null;
-    const able = routeIdsOf(choice.rule).filter((id) => lanes.routes.get(id)?.canCarry(address));
-    return able.map((id) => lanes.get(id).status().pause?.cause).find((cause) => cause !== undefined) ?? null;
   }
 
   async function waitUntilNext(filter: ClaimFilter | null): Promise<number> {
@@ -181,14 +162,19 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     routes: () => [...lanes.byId.values()].map((lane) => statusOf(lane.status())),
     pauseRoute: (id, by) => lanes.get(id).breaker.pauseBy(by),
     resumeRoute: (id, by) => lanes.get(id).breaker.resumeBy(by),
+    async forecast(recipientIds) {
+      if (gate.closedSince() !== null) return new Map();
+      const waiting = await spool.waiting(LIMITS.spoolAnswerRowsMax);
+      return forecast({ waiting, wanted: new Set(recipientIds), outlookFor: chooser.outlookFor });
+    },
+    async replace(change) {
+      lanes.replace(change.routes);
+      chooser.replaceRouting(change.routing);
+      age.maxAgeMs = change.maxAgeHours * HOUR_MS;
+      const before = [...underWay.values()];
+      loop.wake();
+      await Promise.all(before);
+    },
     wake: loop.wake,
   };
-}
-
-/** The first of those with the lowest load. */
-function leastUsed(lanes: readonly Lane[]): Lane | undefined {
-  return lanes.reduce<Lane | undefined>(
-    (best, lane) => (best !== undefined && best.load() <= lane.load() ? best : lane),
-    undefined,
-  );
 }

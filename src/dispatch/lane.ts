@@ -30,6 +30,8 @@ export interface Lane {
   load(): number;
   /** Most recipients of the next envelope. */
   envelopeMax(): number;
+  /** Takes another route of the same id; budget, pause and what is under way stay. */
+  replaceRoute(route: Route): void;
   begin(recipients: number): LaneTicket;
   /** Gives the connection back; `report` is null when the attempt told nothing about the route. */
   end(ticket: LaneTicket, report: DeliveryReport | null): void;
@@ -47,9 +49,20 @@ export interface LaneDeps {
 
 /** Makes the lane of one route. */
 export function createLane(deps: LaneDeps): Lane {
-  const { route, clock } = deps;
+  const { clock } = deps;
+  let route = deps.route;
   const breaker = createBreaker({ ...deps, routeId: route.id });
-  const budget = createBudget(route.limits, clock);
+  const budget = createBudget(
+    {
+      get messagesPerMinute() {
+        return route.limits.messagesPerMinute;
+      },
+      get recipientsPerDay() {
+        return route.limits.recipientsPerDay;
+      },
+    },
+    clock,
+  );
   let connectionsInUse = 0;
   let narrowUntil = Number.NEGATIVE_INFINITY;
   let lastSuccessAt: number | null = null;
@@ -74,7 +87,9 @@ export function createLane(deps: LaneDeps): Lane {
   }
 
   return {
-    route,
+    get route() {
+      return route;
+    },
     breaker,
     budget,
     isOpen,
@@ -86,6 +101,10 @@ export function createLane(deps: LaneDeps): Lane {
         1 - budget.recipientsLeft() / route.limits.recipientsPerDay,
       ),
     envelopeMax: () => Math.min(route.limits.recipientsPerMessage, budget.recipientsLeft()),
+    replaceRoute(next) {
+      route = next;
+      breaker.probeSoon();
+    },
     begin(recipients) {
       connectionsInUse++;
       const ticket = { breaker: breaker.begin(), spend: budget.take(recipients) };

@@ -15,11 +15,13 @@ export const FACTS_ROOM = 'dispatch';
 export interface Lanes {
   readonly byId: ReadonlyMap<string, Lane>;
   /** The routes themselves, for the choice between them. */
-  readonly routes: Map<string, Route>;
+  readonly routes: ReadonlyMap<string, Route>;
   /** Throws OperatorError for an id that is no route. */
   get(id: string): Lane;
   /** Deliveries that all lanes together may have under way. */
-  connections: number;
+  connections(): number;
+  /** A lane stays with its route's id; those of other ids go, and what is under way on them ends by itself. */
+  replace(routes: readonly Route[]): void;
   /** Takes over the pauses that an earlier run saved. */
   restore(facts: ReadonlyMap<string, unknown>): void;
   /** Monotonic time of the next change that time alone brings, or null. */
@@ -41,6 +43,7 @@ const savedPause: z.ZodType<SavedPause> = z.object({
 /** Makes a lane for each route; a change of a lane is logged, recorded as an event, and saved. */
 export function createLanes(deps: DispatchDeps, keeper: Keeper, onChange: () => void): Lanes {
   const byId = new Map<string, Lane>();
+  const routes = new Map<string, Route>();
   const { spool, log, clock, random } = deps;
 
   function announce(id: string, event: NewEvent): void {
@@ -56,20 +59,38 @@ export function createLanes(deps: DispatchDeps, keeper: Keeper, onChange: () => 
     else await spool.deleteFact(FACTS_ROOM, pauseKey(id));
   }
 
-  for (const route of deps.routes) {
-    const lane = createLane({ route, clock, random, announce: (event) => announce(route.id, event) });
-    byId.set(route.id, lane);
+  function laneFor(route: Route): Lane {
+    const known = byId.get(route.id);
+    known?.replaceRoute(route);
+    return known ?? createLane({ route, clock, random, announce: (event) => announce(route.id, event) });
   }
+
+  function place(next: readonly Route[]): void {
+    const lanes = next.map(laneFor);
+    byId.clear();
+    routes.clear();
+    for (const lane of lanes) {
+      byId.set(lane.route.id, lane);
+      routes.set(lane.route.id, lane.route);
+    }
+  }
+
+  place(deps.routes);
 
   return {
     byId,
-    routes: new Map(deps.routes.map((route) => [route.id, route])),
+    routes,
     get(id) {
       const lane = byId.get(id);
       if (!lane) throw new OperatorError(explain('route.unknown', { route: id }));
       return lane;
     },
-    connections: deps.routes.reduce((sum, route) => sum + route.limits.connections, 0),
+    connections: () => [...routes.values()].reduce((sum, route) => sum + route.limits.connections, 0),
+    replace(next) {
+      const gone = [...byId.keys()].filter((id) => !next.some((route) => route.id === id));
+      place(next);
+      for (const id of gone) keeper.enqueue({ write: 'pause', route: id }, () => savePause(id, undefined));
+    },
     restore(facts) {
       for (const [id, lane] of byId) {
         const saved = savedPause.safeParse(facts.get(pauseKey(id)));

@@ -16,6 +16,9 @@ export interface DispatchDeps {
   random(): number;
 }
 
+/** What a reload of the config may replace while dispatch runs. */
+export type DispatchChange = Pick<DispatchDeps, 'routes' | 'routing' | 'maxAgeHours'>;
+
 export type RouteState = 'open' | 'paused' | 'probing';
 
 /** How a route stands, for operators, health and MQTT. */
@@ -46,6 +49,16 @@ export interface Dispatch {
   routes(): RouteStatus[];
   pauseRoute(id: string, by: string): void;
   resumeRoute(id: string, by: string): void;
+  /**
+   * When these recipients will be tried, about, epoch milliseconds: from their place in the queue, the rates and the
+   * pauses. Null where it can't be known; one that doesn't wait is left out.
+   */
+  forecast(recipientIds: readonly number[]): Promise<Map<number, number | null>>;
+  /**
+   * Goes on with other routes and rules at once; a route keeps its budget and its pause by its id. Resolves when
+   * nothing is under way any more on the routes that were there before: only then they may be stopped.
+   */
+  replace(change: DispatchChange): Promise<void>;
   /** Tries everything due now, for a test or a flush. */
   wake(): void;
 }

@@ -23,7 +23,8 @@ export interface UpkeepDeps {
   spool: Spool;
   keeper: Keeper;
   watch: ClockWatch;
-  maxAgeMs: number;
+  /** Read anew at each use: a reload may change it. */
+  age: { readonly maxAgeMs: number };
   /** The sentence for a recipient whose route can't take it now, or null when it can be tried. */
   whyWaiting(address: string): string | null;
   isUnderWay(id: MessageId): boolean;
@@ -36,7 +37,7 @@ export interface UpkeepDeps {
  */
 export async function failAged(now: number, deps: UpkeepDeps): Promise<void> {
   const { oldestPendingAt } = await deps.spool.stats();
-  if (oldestPendingAt === null || deps.watch.ageMs(oldestPendingAt) < deps.maxAgeMs) return;
+  if (oldestPendingAt === null || deps.watch.ageMs(oldestPendingAt) < deps.age.maxAgeMs) return;
   const claims: Claim[] = [];
   try {
     while (claims.length < LIMITS.agedSweepMessagesMax && !deps.isStopping()) {
@@ -51,10 +52,10 @@ export async function failAged(now: number, deps: UpkeepDeps): Promise<void> {
 
 async function failOrGiveBack(claim: Claim, deps: UpkeepDeps): Promise<void> {
   const messageId = claim.head.id;
-  const isAged = deps.watch.ageMs(claim.head.receivedAt) >= deps.maxAgeMs;
+  const isAged = deps.watch.ageMs(claim.head.receivedAt) >= deps.age.maxAgeMs;
   const recipients = claim.recipients.flatMap(({ id, address }) => {
     const cause = isAged ? deps.whyWaiting(address) : null;
-    return cause === null ? [] : [tooOld(id, deps.maxAgeMs, { cause, reply: null })];
+    return cause === null ? [] : [tooOld(id, deps.age.maxAgeMs, { cause, reply: null })];
   });
   if (recipients.length > 0) {
     // Ends the claim: whoever is not in it is due again.

@@ -11,9 +11,11 @@ import { findBody, readChunk } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
 import { createDiskSpace } from './disk-space.ts';
+import type { DueRow } from './due-table.ts';
 import { removeDamagedBefore } from './files.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { DAY_MS, keepHouse } from './housekeeping.ts';
+import { ownerOf } from './numbers.ts';
 import { createOpenBodies } from './open-bodies.ts';
 import { isDamage, refusal, refusalFor } from './problems.ts';
 import type { Executors, SpoolAnswer, SpoolRequest, SpoolWorkerData } from './protocol.ts';
@@ -24,6 +26,7 @@ import { listMessages, showMessage } from './show.ts';
 import { pendingMessages, statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { createSweeper } from './sweeper.ts';
+import type { WaitingRecipient } from './types.ts';
 
 export interface Engine {
   handle(request: SpoolRequest): Promise<unknown>;
@@ -128,6 +131,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return result;
     },
     stats: () => group.read(() => statsOf(store(), claims, { ...data, freeBytes: space.freeBytes() })),
+    waiting: ({ limit }) => group.read(() => store().due.waiting(limit).map(toWaiting)),
     async record(event, now) {
       await group.durable(() => store().events.append(now, event));
       return null;
@@ -158,4 +162,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return execute(request.args, request.now);
     },
   };
+}
+
+function toWaiting({ id, device, domain, nextAttemptAt }: DueRow): WaitingRecipient {
+  return { id, message: ownerOf(id), device, domain, nextAttemptAt };
 }

@@ -16,6 +16,7 @@ import type {
   Settlement,
   SpoolStart,
   SpoolStats,
+  WaitingRecipient,
 } from './types.ts';
 
 /** Bytes that own their whole ArrayBuffer, so that they can be handed over without a copy. */
@@ -63,6 +64,7 @@ export interface SpoolCalls {
     result: { changed: number; skipped: number; before: MessageId | null };
   };
   stats: { args: null; result: SpoolStats };
+  waiting: { args: { limit: number }; result: WaitingRecipient[] };
   record: { args: NewEvent; result: null };
   events: { args: { afterSeq: number; limit: number }; result: EventRecord[] };
   getFacts: { args: { room: string }; result: [key: string, json: string][] };

@@ -90,6 +90,7 @@ export function createSpool(deps: SpoolDeps): Spool {
     show: (id) => client.call('show', { id }),
     act: (action, filter, by) => actInBatches(client, { action, filter, by }),
     stats: () => client.call('stats', null),
+    waiting: (limit) => client.call('waiting', { limit: bounded(limit) }),
     async record(event) {
       await client.call('record', event);
     },

@@ -14,6 +14,8 @@ export interface NewMessage {
   device: DeviceFacts;
   /** When set, every recipient starts in `held` with this reason (an explanation code and sentence). */
   held: { code: string; cause: string } | null;
+  /** What intake had to mend, by name; goes into the message's history. */
+  repairs?: string[];
 }
 
 /** A body on its way in. Either `commit` or `abort` ends it; a stop or crash counts as abort. */
@@ -139,6 +141,17 @@ export interface MessageDetail extends MessageSummary {
   events: EventRecord[];
 }
 
+/** A recipient that waits for its next attempt, for whoever reckons when that will be. */
+export interface WaitingRecipient {
+  id: number;
+  /** Equal for the recipients of one message, and for no others. */
+  message: number;
+  /** Whose turn it waits for: the id of the device, or the address of an unknown one. */
+  device: string;
+  domain: string;
+  nextAttemptAt: number;
+}
+
 /** What an operator may do, and from which states: see `OPERATOR_ACTIONS` in actions.ts. */
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'cancel';
 
@@ -194,6 +207,8 @@ export interface Spool {
     by: string,
   ): Promise<{ changed: number; skipped: number }>;
   stats(): Promise<SpoolStats>;
+  /** Who waits for an attempt, the earliest due first; up to LIMITS.spoolAnswerRowsMax. */
+  waiting(limit: number): Promise<WaitingRecipient[]>;
 
   record(event: NewEvent): Promise<void>;
   /** Events after `seq`, oldest first. */
