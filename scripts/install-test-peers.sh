@@ -3,7 +3,7 @@
 # Quick and offline when nothing is missing. Starts no service.
 set -eu
 
-packages='curl libnet-ssleay-perl libsasl2-modules libsasl2-modules-db msmtp openssl postfix procps python3 sasl2-bin stunnel4 swaks util-linux'
+packages='curl iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db msmtp openssl postfix procps python3 sasl2-bin stunnel4 swaks util-linux'
 
 fail() {
   echo "install-test-peers: $1" >&2

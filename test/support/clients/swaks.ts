@@ -28,7 +28,7 @@ export const swaks: Client = {
     });
     return {
       ok: result.code === 0,
-      ...lastReply(result.stdout, { reply: /^<[-~][* ] (.*)$/, quit: /^ [-~][>*] QUIT/ }),
+      ...lastReply(result.stdout, { reply: /^<[-~*][* ] (.*)$/, quit: /^ [-~][>*] QUIT/ }),
       tls: lastMatch(result.stdout, /^=== TLS started with cipher ([^:]+):/),
       stdout: result.stdout,
       stderr: result.stderr,
