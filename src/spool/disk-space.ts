@@ -4,14 +4,9 @@ import path from 'node:path';
 import { LIMITS } from '../core/limits.ts';
 import { readPragma } from './database.ts';
 import { refusal } from './problems.ts';
+import type { SpoolBounds } from './protocol.ts';
 import type { Store } from './store.ts';
 import type { SpoolRefusalReason } from './types.ts';
-
-export interface DiskSpaceOptions {
-  file: string;
-  maxBytes: number;
-  minFreeBytes: number;
-}
 
 export interface DiskSpace {
   /** Why `incomingBytes` more than what is held don't fit, or null. */
@@ -20,7 +15,11 @@ export interface DiskSpace {
   freeBytes(): number;
 }
 
-export function createDiskSpace({ file, maxBytes, minFreeBytes }: DiskSpaceOptions): DiskSpace {
+/** @param bounds read anew at each question. */
+export function createDiskSpace(
+  file: string,
+  bounds: Readonly<Pick<SpoolBounds, 'maxBytes' | 'minFreeBytes'>>,
+): DiskSpace {
   let known = { at: Number.NEGATIVE_INFINITY, bytes: 0 };
 
   function freeBytes(): number {
@@ -46,8 +45,8 @@ export function createDiskSpace({ file, maxBytes, minFreeBytes }: DiskSpaceOptio
 
   return {
     refuses(store, incomingBytes, now) {
-      if (store.counters.bodyBytes + incomingBytes > maxBytes) return 'quota';
-      return writableBytes(store, now) < minFreeBytes ? 'disk-full' : null;
+      if (store.counters.bodyBytes + incomingBytes > bounds.maxBytes) return 'quota';
+      return writableBytes(store, now) < bounds.minFreeBytes ? 'disk-full' : null;
     },
     freeBytes,
   };

@@ -18,7 +18,7 @@ import { DAY_MS, keepHouse } from './housekeeping.ts';
 import { ownerOf } from './numbers.ts';
 import { createOpenBodies } from './open-bodies.ts';
 import { isDamage, refusal, refusalFor } from './problems.ts';
-import type { Executors, SpoolAnswer, SpoolRequest, SpoolWorkerData } from './protocol.ts';
+import type { Executors, SpoolAnswer, SpoolBounds, SpoolRequest, SpoolWorkerData } from './protocol.ts';
 import { createReceiving } from './receiving.ts';
 import type { SalvageReport } from './salvage.ts';
 import { settleMessage } from './settle.ts';
@@ -37,7 +37,9 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
   const claims: Claims = new Map();
   const turn = { ...FIRST_TURN };
   const bodies = createOpenBodies();
-  const space = createDiskSpace(data);
+  const { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt } = data;
+  const bounds: SpoolBounds = { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt };
+  const space = createDiskSpace(data.file, bounds);
   let hasNews = false;
   let salvaged: SalvageReport | null = null;
   let latestNow = 0;
@@ -101,7 +103,11 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       connection.giveUp({ damage: false });
       return null;
     },
-    ...createReceiving({ store, group, bodies, sweeper, space, encrypt: data.encrypt }),
+    async configure(next) {
+      Object.assign(bounds, next);
+      return null;
+    },
+    ...createReceiving({ store, group, bodies, sweeper, space, bounds }),
     bodyOf: ({ id }) => group.read(() => findBody(store(), id)),
     async readChunk({ number, index }) {
       return group.peek(() => readChunk(store(), { number, index }));
@@ -130,7 +136,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       sweeper.wake();
       return result;
     },
-    stats: () => group.read(() => statsOf(store(), claims, { ...data, freeBytes: space.freeBytes() })),
+    stats: () => group.read(() => statsOf(store(), claims, { ...bounds, freeBytes: space.freeBytes() })),
     waiting: ({ limit }) => group.read(() => store().due.waiting(limit).map(toWaiting)),
     async record(event, now) {
       await group.durable(() => store().events.append(now, event));
@@ -147,7 +153,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return null;
     },
     async housekeep(cursor, now) {
-      const next = await group.durable(() => keepHouse(store(), data, cursor, now));
+      const next = await group.durable(() => keepHouse(store(), bounds, cursor, now));
       if (next === null) removeDamagedBefore(data.file, now - data.failedKeepDays * DAY_MS);
       sweeper.wake();
       return next;

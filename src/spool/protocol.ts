@@ -22,8 +22,18 @@ import type {
 /** Bytes that own their whole ArrayBuffer, so that they can be handed over without a copy. */
 export type OwnedBytes = Uint8Array<ArrayBuffer>;
 
+/** Settings that the thread keeps to; they may change while it runs. */
+export interface SpoolBounds {
+  maxBytes: number;
+  minFreeBytes: number;
+  historyDays: number;
+  failedKeepDays: number;
+  /** Whether the bodies of new messages are encrypted. */
+  encrypt: boolean;
+}
+
 /** What a new spool thread is told. */
-export interface SpoolWorkerData {
+export interface SpoolWorkerData extends SpoolBounds {
   role: 'spool';
   /** Path of the database file. */
   file: string;
@@ -32,11 +42,6 @@ export interface SpoolWorkerData {
   /** Path of an unpacked better-sqlite3 addon; null where the package's own is used. */
   nativeBinding: string | null;
   layout: StorageLayout;
-  maxBytes: number;
-  minFreeBytes: number;
-  historyDays: number;
-  failedKeepDays: number;
-  encrypt: boolean;
 }
 
 /** How far housekeeping has come within one round. */
@@ -45,6 +50,7 @@ export type HousekeepingCursor = { step: 'expire' | 'history' | 'events' | 'vacu
 export interface SpoolCalls {
   start: { args: null; result: SpoolStart };
   close: { args: null; result: null };
+  configure: { args: SpoolBounds; result: null };
   /** Opens a body; the answer is its number in the other calls. */
   receive: { args: null; result: number };
   writeChunk: { args: { number: number; bytes: OwnedBytes }; result: null };

@@ -4,7 +4,7 @@ import type { DiskSpace } from './disk-space.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { OpenBodies } from './open-bodies.ts';
 import { refusal } from './problems.ts';
-import type { Executors } from './protocol.ts';
+import type { Executors, SpoolBounds } from './protocol.ts';
 import type { Store } from './store.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -14,7 +14,8 @@ export interface ReceivingDeps {
   bodies: OpenBodies;
   sweeper: Sweeper;
   space: DiskSpace;
-  encrypt: boolean;
+  /** Read anew for each body. */
+  bounds: Readonly<Pick<SpoolBounds, 'encrypt'>>;
 }
 
 export function createReceiving(
@@ -43,7 +44,7 @@ export function createReceiving(
   return {
     async receive(_args, now) {
       group.peek(() => checkRoom(0, now));
-      return group.peek(() => bodies.open(takeNumber(), { encrypt: deps.encrypt }).number);
+      return group.peek(() => bodies.open(takeNumber(), { encrypt: deps.bounds.encrypt }).number);
     },
     async writeChunk({ number, bytes }, now) {
       const body = bodies.sound(number);

@@ -11,7 +11,7 @@ import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { createBodyStream } from './body-stream.ts';
 import { FIRST_STEP } from './housekeeping.ts';
-import type { HousekeepingCursor, SpoolWorkerData } from './protocol.ts';
+import type { HousekeepingCursor, SpoolBounds, SpoolWorkerData } from './protocol.ts';
 import { createReceipt } from './receipt.ts';
 import type { SpoolSettings } from './settings.ts';
 import { STORAGE, type StorageLayout } from './storage.ts';
@@ -75,6 +75,9 @@ export function createSpool(deps: SpoolDeps): Spool {
       await housekeeping.stop();
       await client.end();
     },
+    async configure(next) {
+      await client.call('configure', boundsOf(next));
+    },
     receive: async () => createReceipt(client, await client.call('receive', null), layout.chunkBytes),
     claimDue: (now, filter, limit) =>
       client.call('claimDue', { filter, limit: bounded(limit), dueAt: Math.floor(now) }),
@@ -112,17 +115,25 @@ export function createSpool(deps: SpoolDeps): Spool {
   };
 
   function workerData({ directory, key, nativeBinding }: SpoolDeps, chosen: StorageLayout): SpoolWorkerData {
-    const { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt } = settings;
-    const limits = { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt };
     return {
       role: 'spool',
       file: path.join(directory, SPOOL_FILE),
       key,
       nativeBinding,
       layout: chosen,
-      ...limits,
+      ...boundsOf(settings),
     };
   }
+}
+
+function boundsOf({
+  maxBytes,
+  minFreeBytes,
+  historyDays,
+  failedKeepDays,
+  encrypt,
+}: SpoolSettings): SpoolBounds {
+  return { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt };
 }
 
 function bounded(limit: number): number {

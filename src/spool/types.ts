@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { EventRecord, NewEvent } from '../core/events.ts';
 import type { DeviceFacts, MessageHead, MessageId, RecipientState, TlsFacts } from '../core/message.ts';
 import type { UpstreamFacts } from '../core/outcome.ts';
+import type { SpoolSettings } from './settings.ts';
 
 /** The envelope that turns received chunks into an accepted message. */
 export interface NewMessage {
@@ -184,6 +185,9 @@ export interface Spool {
   start(): Promise<SpoolStart>;
   /** Commits what is open, closes the database, ends the worker. */
   stop(): Promise<void>;
+
+  /** Keeps to other settings from now on; what is in the spool stays as it is. */
+  configure(settings: SpoolSettings): Promise<void>;
 
   /** Opens a place for one body. Rejects with SpoolRefusal when quota or free space says no already. */
   receive(): Promise<Receipt>;
