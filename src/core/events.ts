@@ -15,6 +15,8 @@ export interface EventData {
     bodyBytes: number;
     tls: TlsFacts | null;
     held: string | null;
+    /** What intake had to mend, by name (docs/reference/quirks.md); left out where nothing was. */
+    repairs?: string[];
   };
   'message.delivered': {
     message: string;
@@ -46,6 +48,17 @@ export interface EventData {
   'message.released': { message: string; recipient: string; by: string };
   'message.cancelled': { message: string; recipient: string; by: string };
   'session.refused': { address: string; device: string | null; code: string; reply: string };
+  /** A device went silent before the final dot; `message` is what was kept of it, or null. */
+  'session.unfinished': {
+    message: string | null;
+    device: string | null;
+    address: string;
+    listener: string;
+    sender: string;
+    recipients: number;
+    bytes: number;
+    code: string;
+  };
   'device.tls-learned': { address: string; mode: 'implicit'; listener: string };
   'route.paused': {
     route: string;

@@ -34,6 +34,8 @@ export const LIMITS = {
   dataRateGraceMs: MINUTE,
   /** TLS 1.0 handshakes on old MFPs take seconds; a stuck one is cut. */
   tlsHandshakeMaxMs: 60 * SECOND,
+  /** Unfinished messages of one device kept in the window of messagesPerHour: evidence, not a way to fill the disk. */
+  unfinishedKeptMax: 20,
   /** Header block: real ones are under 8 KiB; memory per session is bounded by it. */
   headerBytesMax: 256 * KIB,
   /** Connections in all: memory per session times this stays under the box's. */

@@ -2,16 +2,20 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { DeviceFacts, TlsFacts } from '../core/message.ts';
+import { type QuirkId, SWITCHED_QUIRKS } from '../profiles/quirks.ts';
 import type { DeviceProfile } from '../profiles/types.ts';
 import type { NewMessage, Spool } from '../spool/types.ts';
 import type { WindowCounter } from './counters.ts';
-import type { Dialogue } from './engine.ts';
+import type { Dialogue, Envelope } from './engine.ts';
 import { asciiAddress, type Peer, type Policy } from './policy.ts';
+import { type CommandFacts, type SmoothedCommand, smoothGreeting, smoothPath } from './quirks/command.ts';
 import { receiveMessage } from './receive.ts';
 import type { Refusals } from './refusals.ts';
+import type { Repair } from './repair/repairs.ts';
 import { codeOfLibraryReply, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
 import type { DeviceSettings } from './settings.ts';
 import { MECHANISMS, type SignedIn, type SignIn } from './sign-in.ts';
+import type { Unfinished } from './unfinished.ts';
 import type { CommandVerdict } from './wire.ts';
 
 export interface ConversationDeps {
@@ -24,6 +28,9 @@ export interface ConversationDeps {
   refusals: Refusals;
   /** Messages accepted per device. */
   messages: WindowCounter;
+  unfinished: Unfinished;
+  /** The profile that the config gives a device. */
+  profileOf(device: DeviceSettings): DeviceProfile | null;
 }
 
 export interface ConversationFacts {
@@ -41,12 +48,20 @@ export interface Conversation extends Dialogue {
   /** TLS is up. Everything said before is forgotten (RFC 3207 4.2). */
   secured(tls: TlsFacts): void;
   report(code: ReplyCode | SilentCode, reply: string, details?: Record<string, unknown>): void;
-  /** The box ends the session: a message cut by that is not reported as the device's doing. */
-  end(): void;
+  /** The box ends the session, for `why`: a message cut by that is not reported as the device's doing. */
+  end(why?: ReplyCode): void;
 }
 
 /** RFC 5321 4.5.3.1.2: a domain has at most 255 octets. */
 const GREETING_MAX = 255;
+/** Only a tab may stand in a command beside what can be printed; CR, LF and NUL in a field are how to inject. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be found.
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+/** Quirks of an address that leave a trace in the message's history. */
+const ENVELOPE_REPAIRS: Partial<Record<QuirkId, Repair>> = {
+  'sender-incomplete': 'sender-completed',
+  'local-part-dot': 'address-quoted',
+};
 /** A reply with two enhanced codes: smtp-server's guess from the reply code, then ours from the table. */
 const DOUBLE_ENHANCED = /^(\d{3}) \d\.\d{1,3}\.\d{1,3} (\d\.\d{1,3}\.\d{1,3} )/;
 
@@ -57,7 +72,10 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   let greeting: string | null = null;
   let signedIn: SignedIn | null = null;
   let held: NewMessage['held'] = null;
-  let isEnded = false;
+  let ending: ReplyCode | 'unnamed' | null = null;
+  /** Mended in the command that is being answered, and in the envelope so far. */
+  let mended: Repair[] = [];
+  let repairs: Repair[] = [];
 
   const peer = (): Peer => ({ address, tls: tls !== null, signedIn: signedIn?.as ?? null });
 
@@ -115,14 +133,39 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     return { kind: 'answer', reply: replyLine(refuse(code)) };
   }
 
+  /** Everything where the network is trusted; elsewhere what the profile of the device names. */
+  function tolerates(quirk: QuirkId): boolean {
+    if (!SWITCHED_QUIRKS.has(quirk) || policy.isTrusted(address)) return true;
+    const known = device();
+    return (known && deps.profileOf(known)?.smtp?.quirks?.includes(quirk)) ?? false;
+  }
+
+  const commandFacts: CommandFacts = { address, hostname: deps.hostname, tolerates };
+
+  function smoothed({ line, quirks }: SmoothedCommand): CommandVerdict {
+    if (quirks.length > 0) deps.log.debug('session.quirks', { address, device: deviceId(), quirks });
+    return { kind: 'pass', line: Buffer.from(`${line}\r\n`, 'latin1') };
+  }
+
+  function onPath(text: string): CommandVerdict {
+    const command = smoothPath(text, commandFacts);
+    mended = command.quirks.flatMap((quirk) => ENVELOPE_REPAIRS[quirk] ?? []);
+    return smoothed(command);
+  }
+
   function onCommand(line: Buffer): CommandVerdict {
-    const [, verb = '', parameters = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(line.toString('latin1')) ?? [];
+    const text = line.toString('latin1').replace(/\r?\n$/, '');
+    if (CONTROL.test(text)) return answer('intake.control-character');
+    const [, verb = '', parameters = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(text) ?? [];
     const pass: CommandVerdict = { kind: 'pass', line };
     switch (verb.toUpperCase()) {
       case 'EHLO':
       case 'HELO':
         greeting = cleanGreeting(parameters);
-        return pass;
+        return smoothed(smoothGreeting(verb, parameters, commandFacts));
+      case 'MAIL':
+      case 'RCPT':
+        return onPath(text.trim());
       case 'STARTTLS': {
         const code = startTlsRefusal(parameters);
         return code ? answer(code) : { kind: 'starttls', reply: '220 2.0.0 Ready to start TLS\r\n' };
@@ -160,12 +203,23 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     return reply;
   }
 
+  function hasStalled(): boolean {
+    return ending === 'intake.data-timeout';
+  }
+
+  function recordUnfinished(message: string | null, bytes: number, envelope: Envelope): void {
+    deps.unfinished.record({
+      ...{ message, bytes, device: deviceId(), address, listener: facts.listener },
+      ...{ sender: envelope.sender, recipients: envelope.recipients.length, code: ending ?? '' },
+    });
+  }
+
   return {
     onCommand,
     onReply,
     report,
-    end() {
-      isEnded = true;
+    end(why) {
+      ending = why ?? 'unnamed';
     },
     secured(next) {
       tls = next;
@@ -192,18 +246,28 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
         return refuse('intake.too-many-messages');
       }
       held = decision.held;
+      repairs = mended;
       return null;
     },
     recipient(recipient, already) {
       const code = policy.recipient(peer(), asciiAddress(recipient), already);
-      return code ? refuse(code, { recipient }) : null;
+      if (code) return refuse(code, { recipient });
+      repairs = [...new Set([...repairs, ...mended])];
+      return null;
     },
     async message(text, envelope) {
-      const request = { envelope, device: deviceFacts(), held, bytesMax: policy.maxMessageBytes(peer()) };
-      const result = await receiveMessage(deps, text, request);
+      const result = await receiveMessage(deps, text, {
+        ...{ envelope, device: deviceFacts(), held, repairs, bytesMax: policy.maxMessageBytes(peer()) },
+        keepsUnfinished: () => hasStalled() && deps.unfinished.mayKeep(deviceId() ?? address),
+      });
       if (result.kind === 'refused') return refuse(result.code, { sender: envelope.sender });
+      if (result.kind === 'unfinished') {
+        recordUnfinished(result.id, result.bytes, envelope);
+        return 'intake.internal-error';
+      }
       if (result.kind === 'lost') {
-        if (!isEnded) report(result.code, '', { sender: envelope.sender, bytes: result.bytes });
+        if (hasStalled()) recordUnfinished(null, result.bytes, envelope);
+        if (ending === null) report(result.code, '', { sender: envelope.sender, bytes: result.bytes });
         return 'intake.internal-error';
       }
       deps.messages.add(deviceId() ?? address);

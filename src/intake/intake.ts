@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
+import type { DeviceProfile } from '../profiles/types.ts';
 import { normaliseAddress } from './addresses.ts';
 import { createConversation } from './conversation.ts';
 import { createWindowCounter } from './counters.ts';
@@ -12,10 +13,11 @@ import { createPolicy } from './policy.ts';
 import { createRefusals } from './refusals.ts';
 import { type ReplyCode, replyLine } from './replies.ts';
 import { createSession, type Session } from './session.ts';
-import type { ListenerSettings } from './settings.ts';
+import type { DeviceSettings, ListenerSettings } from './settings.ts';
 import { createSignIn } from './sign-in.ts';
 import { createContexts } from './tls.ts';
 import type { Intake, IntakeDeps, ListenerAddress, ServerCertificate } from './types.ts';
+import { createUnfinished } from './unfinished.ts';
 
 interface Bound {
   server: Server;
@@ -29,6 +31,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   const refusals = createRefusals({ clock, log, spool });
   const learned = createLearnedTls({ clock, log, spool });
   const messages = createWindowCounter(clock, LIMITS.messageRateWindowMs);
+  const unfinished = createUnfinished({ clock, log, spool });
   const engine = createEngine({ hostname: settings.hostname, log, certificate: deps.certificate });
   const sessions = new Set<Session>();
   /** Open connections per address. */
@@ -36,6 +39,10 @@ export function createIntake(deps: IntakeDeps): Intake {
   let contexts = createContexts(deps.certificate);
   let bound: Bound[] = [];
   let isStopping = false;
+
+  function profileOf({ profile }: DeviceSettings): DeviceProfile | null {
+    return (profile === undefined ? null : deps.profiles.get(profile)) ?? null;
+  }
 
   function admission(address: string): ReplyCode | null {
     if (isStopping) return 'intake.stopping';
@@ -101,9 +108,12 @@ export function createIntake(deps: IntakeDeps): Intake {
     shown: { port: number; name: string },
   ): Session {
     const device = policy.deviceAt(address);
-    const profile = (device?.profile === undefined ? null : deps.profiles.get(device.profile)) ?? null;
+    const profile = device ? profileOf(device) : null;
     const conversation = createConversation(
-      { clock, log, spool, hostname: settings.hostname, policy, signIn, refusals, messages },
+      {
+        ...{ clock, log, spool, hostname: settings.hostname, policy, signIn, refusals, messages },
+        ...{ unfinished, profileOf },
+      },
       {
         ...{ address, device, profile, listener: shown.name },
         offersStartTls: listener.tls === 'starttls' || listener.tls === 'auto',

@@ -1,4 +1,4 @@
-/** One message from DATA to the durable commit: header completed, size watched, nothing half-kept. */
+/** One message from DATA to the durable commit: repaired, size watched, nothing half-kept unless it is held. */
 import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -7,10 +7,11 @@ import type { DeviceFacts } from '../core/message.ts';
 import { createMessageId } from '../core/message-id.ts';
 import { type NewMessage, type Receipt, type Spool, SpoolRefusal } from '../spool/types.ts';
 import type { Envelope } from './engine.ts';
-import { createHeaderPass, type HeaderPass } from './header-pass.ts';
 import { asciiAddress } from './policy.ts';
 import { mailDate, receivedField } from './received.ts';
-import { type ReplyCode, type SilentCode, SPOOL_REPLIES } from './replies.ts';
+import { createRepairPass, type RepairPass } from './repair/repair-pass.ts';
+import type { Repair } from './repair/repairs.ts';
+import { HELD_UNFINISHED, type ReplyCode, type SilentCode, SPOOL_REPLIES } from './replies.ts';
 
 export interface ReceiveDeps {
   clock: Clock;
@@ -24,11 +25,17 @@ export interface ReceiveRequest {
   device: DeviceFacts;
   held: NewMessage['held'];
   bytesMax: number;
+  /** What had to be mended in the envelope. */
+  repairs: readonly Repair[];
+  /** Asked when the text breaks off: whether what came is kept, held for a person. */
+  keepsUnfinished(): boolean;
 }
 
 export type ReceiveResult =
   | { kind: 'accepted'; id: string }
   | { kind: 'refused'; code: ReplyCode }
+  /** The device went silent; `id` is what was kept of it, or null. */
+  | { kind: 'unfinished'; id: string | null; bytes: number }
   /** Nobody is there to be told. */
   | { kind: 'lost'; code: SilentCode; bytes: number };
 
@@ -45,7 +52,8 @@ class Refused extends Error {
 /** The body on its way to the spool; after the first failure it takes bytes and keeps nothing. */
 interface Sink {
   write(chunk: Buffer): Promise<void>;
-  finish(message: Omit<NewMessage, 'messageIdHeader'>): Promise<ReplyCode | null>;
+  /** `repairs` is asked when the last byte has passed. */
+  finish(message: Omit<NewMessage, 'messageIdHeader'>, repairs: () => Repair[]): Promise<ReplyCode | null>;
   abort(): Promise<void>;
 }
 
@@ -58,16 +66,24 @@ export async function receiveMessage(
   const receivedAt = deps.clock.now();
   const id = createMessageId(receivedAt);
   const { device, envelope } = request;
-  const header = createHeaderPass({
+  const sender = asciiAddress(envelope.sender);
+  const pass = createRepairPass({
     received: receivedField({
       ...{ device, hostname: deps.hostname, messageId: id, receivedAt },
       protocol: envelope.protocol,
     }),
     date: mailDate(receivedAt),
+    isClockSet: deps.clock.isSet(),
+    from: sender === '' ? `postmaster@${deps.hostname}` : sender,
     messageId: `<${id}@${deps.hostname}>`,
     headerBytesMax: LIMITS.headerBytesMax,
   });
-  const sink = createSink(deps, header, request.bytesMax);
+  const sink = createSink(deps, pass, request.bytesMax);
+  const message = {
+    ...{ id, receivedAt, device, sender },
+    recipients: envelope.recipients.map(asciiAddress),
+  };
+  const repairs = () => [...request.repairs, ...pass.repairs()];
   let bytes = 0;
   try {
     for await (const chunk of text) {
@@ -77,18 +93,18 @@ export async function receiveMessage(
   } catch (error) {
     // The sink keeps its own failures, so this one is the device's: it went away in the middle of DATA.
     deps.log.debug('intake.data-broken', { error: describeError(error), bytes });
+    if (pass.hasBody() && request.keepsUnfinished()) {
+      const refused = await sink.finish({ ...message, held: HELD_UNFINISHED }, repairs);
+      return { kind: 'unfinished', id: refused === null ? id : null, bytes };
+    }
     await sink.abort();
     return { kind: 'lost', code: 'intake.connection-lost', bytes };
   }
-  const code = await sink.finish({
-    ...{ id, receivedAt, device, held: request.held },
-    sender: asciiAddress(envelope.sender),
-    recipients: envelope.recipients.map(asciiAddress),
-  });
+  const code = await sink.finish({ ...message, held: request.held }, repairs);
   return code === null ? { kind: 'accepted', id } : { kind: 'refused', code };
 }
 
-function createSink(deps: ReceiveDeps, header: HeaderPass, bytesMax: number): Sink {
+function createSink(deps: ReceiveDeps, pass: RepairPass, bytesMax: number): Sink {
   let receipt: Receipt | null = null;
   let failure: ReplyCode | null = null;
   let bytes = 0;
@@ -127,12 +143,12 @@ function createSink(deps: ReceiveDeps, header: HeaderPass, bytesMax: number): Si
       attempt(async () => {
         bytes += chunk.length;
         if (bytes > bytesMax) throw new Refused('intake.message-too-large');
-        await put(header.write(chunk));
+        await put(pass.write(chunk));
       }),
-    async finish(message) {
+    async finish(message, repairs) {
       await attempt(async () => {
-        await put(header.end());
-        await receipt?.commit({ ...message, messageIdHeader: header.messageId() });
+        await put(pass.end());
+        await receipt?.commit({ ...message, messageIdHeader: pass.messageId(), repairs: repairs() });
       });
       return failure;
     },

@@ -231,6 +231,12 @@ export const REPLIES = {
     cause: 'This command is not known here.',
     advice: 'Nothing to do if scans arrive; some devices try commands of other servers.',
   },
+  'intake.control-character': {
+    smtp: 501,
+    enhanced: '5.5.2',
+    cause: 'The command holds a control character.',
+    advice: 'Nothing legitimate does this; look at the address in the log.',
+  },
   'intake.starttls-active': {
     smtp: 503,
     enhanced: '5.5.1',
@@ -287,6 +293,12 @@ export type SilentCode = keyof typeof SILENT_REFUSALS;
 export const HELD_UNKNOWN_DEVICE = {
   code: 'intake.device-held',
   cause: 'The device is not in the list of devices; its mail waits for approval.',
+} as const;
+
+/** Why what came of a message is kept when its device went silent before the end (facts/devices.md Q19). */
+export const HELD_UNFINISHED = {
+  code: 'intake.unfinished',
+  cause: 'The device went silent before the end of this message; a part may be missing.',
 } as const;
 
 /** The reply to a passing fault of the spool: never permanent, so that the device keeps the scan. */

@@ -95,7 +95,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   /** Ends the session with a reply; whoever does not hang up soon is cut. */
   function refuse(code: ReplyCode): void {
     conversation.report(code, replyLine(code).trimEnd());
-    conversation.end();
+    conversation.end(code);
     wire.close(replyLine(code));
     const timer = clock.schedule(LIMITS.closeLingerMs, () => top.destroy());
     socket.once('close', () => timer.cancel());
@@ -135,7 +135,9 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
       conversation.secured(tlsFactsOf(tlsSocket));
       openWire(tlsSocket, greeting);
     } catch (error) {
-      if (!isCut) conversation.report('intake.tls-failed', '', { error: describeError(error) });
+      // Who connects and drops without a byte was only looking whether somebody is here.
+      const isProbe = plain.bytesRead === 0;
+      if (!isCut && !isProbe) conversation.report('intake.tls-failed', '', { error: describeError(error) });
       cut();
     }
   }

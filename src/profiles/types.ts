@@ -1,5 +1,6 @@
 /** The shape of a device profile, and of the catalogue that holds them. */
 import * as z from 'zod';
+import { QUIRK_IDS } from './quirks.ts';
 
 /** How sure a claim is and where it comes from; a claim without a source does not enter a profile. */
 const evidence = z.strictObject({
@@ -27,6 +28,17 @@ const advertise = z.strictObject({
     .describe('Sign-in mechanisms offered to this device; left out, all.'),
 });
 
+const smtp = z.strictObject({
+  advertise: advertise.optional(),
+  quirks: z
+    .array(z.enum(QUIRK_IDS))
+    .min(1)
+    .optional()
+    .describe(
+      'Habits of the device, tolerated from it outside trusted networks too (docs/reference/quirks.md).',
+    ),
+});
+
 const limits = z.strictObject({
   passwordMax: z.int().min(1).optional().describe('Longest password the device can hold.'),
   userMax: z.int().min(1).optional().describe('Longest user name the device can hold.'),
@@ -47,7 +59,7 @@ export const profileSchema = z.strictObject({
   status: z.enum(['stub', 'partial', 'field-verified']).describe('How complete the profile is.'),
   evidence: z.array(evidence).min(1),
   tls: tls.optional(),
-  smtp: z.strictObject({ advertise: advertise.optional() }).optional(),
+  smtp: smtp.optional(),
   limits: limits.optional(),
   setup: z.array(setupStep).optional(),
 });

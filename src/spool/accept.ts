@@ -40,6 +40,7 @@ export function acceptMessage(
       bodyBytes: body.bodyBytes,
       tls: message.device.tls,
       held: message.held?.code ?? null,
+      ...(message.repairs?.length ? { repairs: message.repairs } : {}),
     },
   });
 }

@@ -6,6 +6,8 @@ import { createPolicy } from '../../src/intake/policy.ts';
 import { createRefusals } from '../../src/intake/refusals.ts';
 import { intakeSettings } from '../../src/intake/settings.ts';
 import { createSignIn } from '../../src/intake/sign-in.ts';
+import { createUnfinished } from '../../src/intake/unfinished.ts';
+import type { Catalogue } from '../../src/profiles/types.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 import { openTestSpool, type TestSpool } from '../support/spool.ts';
@@ -18,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => testSpool.close());
 
-function outside() {
+function outside(profiles: Catalogue = new Map()) {
   const clock = createFakeClock();
   const log = createQuietLog();
   const { spool, events } = watchSpool(testSpool);
@@ -30,6 +32,8 @@ function outside() {
       signIn: createSignIn({ clock, devices }),
       refusals: createRefusals({ clock, log, spool }),
       messages: createWindowCounter(clock, 1000),
+      unfinished: createUnfinished({ clock, log, spool }),
+      profileOf: (known) => profiles.get(known.profile ?? '') ?? null,
     },
     { address: '198.51.100.7', listener: 'x:25', device: null, profile: null, offersStartTls: true },
   );

@@ -166,7 +166,7 @@ describe('deadlines on the wire', () => {
     expect(box.spool.messages).toEqual([]);
   });
 
-  test('silence in DATA is told and disconnected', async () => {
+  test('silence in DATA is told and disconnected, and a message without any content is not kept', async () => {
     box = await startBox({ clock: createFakeClock() });
     const client = await greeted();
     await inData(client);
@@ -174,6 +174,12 @@ describe('deadlines on the wire', () => {
     expect(await client.reply()).toBe(
       '421 4.4.2 The device stopped in the middle of a message, please send it again.',
     );
+    await until(() => box.log.lines.some(({ event }) => event === 'session.unfinished'), 'it is told');
+    const events = await box.spool.events();
+    expect(events.find(({ type }) => type === 'session.unfinished')).toMatchObject({
+      data: { message: null, address: '127.0.0.1', recipients: 1, bytes: 0, code: 'intake.data-timeout' },
+    });
+    expect(box.spool.messages).toEqual([]);
   });
 
   test('a device that does not hang up after the last reply is cut', async () => {

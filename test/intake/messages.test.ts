@@ -43,15 +43,8 @@ describe('the body', () => {
   test.each([
     ['dots at line starts', '..leading\r\n....\r\n.. ', '.leading\r\n...\r\n. '],
     ['a first line of one dot', '..', '.'],
-    ['bare line feeds and carriage returns', 'a\nb\rc\n.\nd', 'a\nb\rc\n.\nd'],
-    [
-      'a bare-LF terminator of a smuggler',
-      'a\n.\r\nMAIL FROM:<evil@contoso.com>\r\n',
-      'a\n.\r\nMAIL FROM:<evil@contoso.com>\r\n',
-    ],
     ['eight bits', '\xff\xfe\x80\xe4', '\xff\xfe\x80\xe4'],
-    ['NUL', 'a\0b', 'a\0b'],
-    ['a line of 4000 characters', 'x'.repeat(4000), 'x'.repeat(4000)],
+    ['a line of 998 characters', 'x'.repeat(998), 'x'.repeat(998)],
     ['nothing', '', ''],
   ])('arrives byte for byte with %s', async (_name, sent, kept) => {
     const client = await ready();
@@ -69,7 +62,7 @@ describe('the body', () => {
     client.write('.\r\n');
     expect(await client.reply()).toMatch(OK);
     expect(box.spool.messages[0]?.body.toString()).toMatch(
-      /^Received: from copier \(\[127\.0\.0\.1\]\)\r\n\tby scanferry\.local \(Scanferry\) with ESMTP id \w{16};\r\n\t.*\r\nDate: .*\r\nMessage-ID: <\w{16}@scanferry\.local>\r\n\r\n$/,
+      /^Received: from copier \(\[127\.0\.0\.1\]\)\r\n\tby scanferry\.local \(Scanferry\) with ESMTP id \w{16};\r\n\t.*\r\nDate: .*\r\nFrom: <scanner@contoso\.com>\r\nTo: undisclosed-recipients:;\r\nMessage-ID: <\w{16}@scanferry\.local>\r\n\r\n$/,
     );
   });
 
@@ -135,7 +128,7 @@ test('the message carries what is known of the device', async () => {
       sender: 'scanner@contoso.com',
       recipients: ['anna@contoso.com'],
     },
-    ...{ messageIdHeader: '<scan@copier>', held: null },
+    ...{ messageIdHeader: '<scan@copier>', held: null, repairs: ['from', 'to'] },
     device: {
       ...{ id: 'copier-2f', address: '127.0.0.1', greeting: 'copier', login: null, profile: 'generic/plain' },
       ...{ listener: `127.0.0.1:${box.port()}`, tls: null },
@@ -254,7 +247,7 @@ describe('sizes', () => {
     const kept = createHash('sha256');
     let chunks = 0;
     box.spool.onChunk = (chunk) => {
-      // The first chunk is the Received field, the rest is what the device sent.
+      // The first chunk is the header, completed; the rest is what the device sent.
       if (chunks > 0) kept.update(chunk);
       chunks += 1;
     };
@@ -265,7 +258,7 @@ describe('sizes', () => {
     await envelope(client);
     await client.say('DATA');
     const block = Buffer.from(`${'JVBERi0xLjcK'.repeat(6)}\r\n`.repeat(886));
-    const sent = createHash('sha256').update(`${COMPLETE}\r\n`);
+    const sent = createHash('sha256').update('\r\n');
     const before = retainedBytes();
     client.write(`${COMPLETE}\r\n`);
     for (let bytes = 0; bytes < 25 * 1024 * 1024; bytes += block.length) {
@@ -287,7 +280,8 @@ describe('the order of commands', () => {
     ['RCPT before MAIL', [ENVELOPE[1]], '503 5.5.1 Give the sender first (MAIL FROM).'],
     ['DATA before RCPT', [ENVELOPE[0], 'DATA'], '503 5.5.1 Give a recipient first (RCPT TO).'],
     ['an unknown command', ['BDAT 5'], '500 5.5.1 This command is not known here.'],
-    ['a sender without brackets', ['MAIL FROM:a@contoso.com'], /^501 5\.1\.7 /],
+    ['a sender without a closing bracket', ['MAIL FROM:<a@contoso.com'], /^501 5\.1\.7 /],
+    ['a carriage return in a sender', ['MAIL FROM:<a\r@contoso.com>'], /^501 5\.5\.2 /],
     ['a recipient without domain', [ENVELOPE[0], 'RCPT TO:<anna>'], /^501 5\.1\.3 /],
     ['SMTPUTF8', ['MAIL FROM:<a@contoso.com> SMTPUTF8'], /^555 5\.6\.7 /],
     ['sendmail’s jokes', ['WIZ x'], '500 5.5.1 This command is not known here.'],

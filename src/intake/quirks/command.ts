@@ -1,0 +1,57 @@
+/** One command of a device with its quirks smoothed out, as far as they are tolerated from it. */
+import type { QuirkId } from '../../profiles/quirks.ts';
+import { completeSender, quoteDots, type ReadAddress } from './address.ts';
+import { readGreeting } from './greeting.ts';
+import { readPathCommand, writePathCommand } from './path.ts';
+
+export interface CommandFacts {
+  /** Address of the device. */
+  address: string;
+  /** Name of the box. */
+  hostname: string;
+  tolerates(quirk: QuirkId): boolean;
+}
+
+export interface SmoothedCommand {
+  /** Without line end. */
+  line: string;
+  /** What had to be smoothed out. */
+  quirks: QuirkId[];
+}
+
+/** HELO or EHLO. */
+export function smoothGreeting(verb: string, argument: string, facts: CommandFacts): SmoothedCommand {
+  const greeting = readGreeting(argument, facts.address, facts.tolerates);
+  return { line: `${verb} ${greeting.argument}`, quirks: greeting.quirk === null ? [] : [greeting.quirk] };
+}
+
+/** MAIL or RCPT; a line with a quirk that is not tolerated, or one that nobody knows, stays as it is. */
+export function smoothPath(line: string, facts: CommandFacts): SmoothedCommand {
+  const untouched: SmoothedCommand = { line, quirks: [] };
+  const command = readPathCommand(line);
+  if (command === null || !command.quirks.every(facts.tolerates)) return untouched;
+  const { address, quirks } = smoothAddress(command.verb, command.path, facts);
+  const all = [...command.quirks, ...quirks];
+  return all.length === 0
+    ? untouched
+    : { line: writePathCommand({ ...command, path: address }), quirks: all };
+}
+
+function smoothAddress(
+  verb: 'MAIL' | 'RCPT',
+  path: string,
+  facts: CommandFacts,
+): { address: string; quirks: QuirkId[] } {
+  if (path === '') return { address: path, quirks: [] };
+  const quirks: QuirkId[] = [];
+  let address = path;
+  const apply = (read: ReadAddress) => {
+    if (read.quirk === null || !facts.tolerates(read.quirk)) return;
+    address = read.address;
+    quirks.push(read.quirk);
+  };
+  // A recipient without a domain is refused instead: nobody can guess whom the person at the panel meant.
+  if (verb === 'MAIL') apply(completeSender(address, facts.hostname));
+  apply(quoteDots(address));
+  return { address, quirks };
+}

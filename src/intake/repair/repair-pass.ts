@@ -1,0 +1,65 @@
+/**
+ * The one pass over a message on its way into the spool: line ends, header, body lines. Bytes that need nothing
+ * pass as they came, and memory stays flat: the header block and one line are all that is held.
+ */
+import { createHeaderReader, fieldValue, type HeaderRead } from './header-reader.ts';
+import { type HeaderFacts, repairHeader } from './header-repair.ts';
+import { createLineEnds } from './line-ends.ts';
+import { createLongLines, type LongLines } from './long-lines.ts';
+import type { Repair } from './repairs.ts';
+
+export interface RepairOptions extends HeaderFacts {
+  headerBytesMax: number;
+}
+
+export interface RepairPass {
+  /** What may go on now, or null when the header is larger than the limit. */
+  write(chunk: Buffer): Buffer[] | null;
+  end(): Buffer[];
+  /** True once the body has begun. */
+  hasBody(): boolean;
+  /** Known once the header has ended. */
+  messageId(): string;
+  /** What had to be repaired so far, in the order it was found. */
+  repairs(): Repair[];
+}
+
+export function createRepairPass(options: RepairOptions): RepairPass {
+  const repairs = new Set<Repair>();
+  const note = (repair: Repair) => void repairs.add(repair);
+  const lineEnds = createLineEnds(note);
+  const reader = createHeaderReader(options.headerBytesMax);
+  let messageId = options.messageId;
+  let body: LongLines | null = null;
+
+  function begin({ fields, isSeparated, body: rest }: HeaderRead): Buffer[] {
+    if (!isSeparated) note('blank-line');
+    const header = repairHeader(fields, options, note);
+    messageId = header.messageId;
+    const encoding = fields.find(({ name }) => name === 'content-transfer-encoding');
+    const isQuotedPrintable =
+      encoding !== undefined && fieldValue(encoding).toLowerCase() === 'quoted-printable';
+    body = createLongLines(isQuotedPrintable, note);
+    return [header.bytes, ...body.write(rest)];
+  }
+
+  function take(bytes: Buffer): Buffer[] | null {
+    if (bytes.length === 0) return [];
+    if (body) return body.write(bytes);
+    const read = reader.write(bytes);
+    if (read === null) return [];
+    return read === 'too-large' ? null : begin(read);
+  }
+
+  return {
+    write: (chunk) => take(lineEnds.write(chunk)),
+    end() {
+      const last = take(lineEnds.end()) ?? [];
+      if (!body) last.push(...begin(reader.end()));
+      return [...last, ...(body?.end() ?? [])];
+    },
+    hasBody: () => body !== null,
+    messageId: () => messageId,
+    repairs: () => [...repairs],
+  };
+}
