@@ -9,6 +9,10 @@ export interface TlsFacts {
   cipher: string;
 }
 
+/** When the mailbox of a route takes the place of a sender. */
+export const SENDER_REWRITES = ['off', 'if-needed', 'always'] as const satisfies readonly string[];
+export type SenderRewrite = (typeof SENDER_REWRITES)[number];
+
 /** Who handed a message in, as intake saw it. */
 export interface DeviceFacts {
   /** Id of the configured device, or null for a device nobody configured. */
@@ -23,6 +27,8 @@ export interface DeviceFacts {
   profile: string | null;
   /** Sender address that is put in place of whatever the device sends; left out, none is. */
   from?: string;
+  /** In place of what the route says of rewriting; left out, the route decides. */
+  rewriteSender?: SenderRewrite;
   /** `address:port` of the listener. */
   listener: string;
   /** TLS towards the device, null for plain text. */

@@ -88,12 +88,13 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   }
 
   function deviceFacts(): DeviceFacts {
-    const from = device()?.from;
+    const { from, rewriteSender } = device() ?? {};
     return {
       ...{ id: deviceId(), address, greeting, tls, listener: facts.listener },
       login: signedIn?.user ?? null,
       profile: profile?.id ?? null,
       ...(from === undefined ? {} : { from }),
+      ...(rewriteSender === undefined ? {} : { rewriteSender }),
     };
   }
 

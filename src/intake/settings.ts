@@ -1,6 +1,7 @@
 /** Settings of the SMTP intake and of the devices it knows. */
 import * as z from 'zod';
 import { LIMITS } from '../core/limits.ts';
+import { SENDER_REWRITES } from '../core/message.ts';
 import { ipAddress, network, secretValue } from '../core/settings.ts';
 
 export const listenerSettings = z.strictObject({
@@ -77,6 +78,12 @@ export const deviceSettings = z
       .optional()
       .describe('Login the device uses at this box.'),
     from: z.email().optional().describe('Sender address that replaces whatever the device sends.'),
+    rewriteSender: z
+      .enum(SENDER_REWRITES)
+      .optional()
+      .describe(
+        'For this device, in place of rewriteSender of the submission route: whether the mailbox takes the place of its sender. It says nothing where `from` gives the sender.',
+      ),
     recipients: z
       .array(z.string().min(1))
       .optional()

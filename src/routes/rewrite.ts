@@ -3,7 +3,7 @@
  * not use the sender, the mailbox takes its place and replies still reach the original.
  */
 import addressparser from 'nodemailer/lib/addressparser';
-import { domainOf, type MessageHead } from '../core/message.ts';
+import { domainOf, type MessageHead, type SenderRewrite } from '../core/message.ts';
 import { fieldValue, type HeaderField, parseHeader, renderHeader } from './header.ts';
 
 export interface Shaped {
@@ -14,7 +14,7 @@ export interface Shaped {
 
 export interface SenderRule {
   mailbox: string;
-  mode: 'off' | 'if-needed' | 'always';
+  mode: SenderRewrite;
   /** Addresses and domains the mailbox may send as, besides its own address. */
   sendAs: readonly string[];
 }
@@ -25,13 +25,15 @@ const REPLACED_FIELDS = new Set(['from', 'sender']);
 
 /**
  * The header as it goes out. A sender that the config gives the device wins over everything; without one the rule of
- * the mailbox decides, and a route without a mailbox leaves the sender alone.
+ * the mailbox decides, in the mode that the config gives the device or else the route; a route without a mailbox
+ * leaves the sender alone.
  */
 export function shapeAs(block: Buffer, { sender, device }: MessageHead, rule: SenderRule | null): Shaped {
   if (device.from !== undefined) {
     return shapeForMailbox(block, sender, { mailbox: device.from, mode: 'always', sendAs: [] });
   }
-  return rule === null ? shapePlain(block, sender) : shapeForMailbox(block, sender, rule);
+  if (rule === null) return shapePlain(block, sender);
+  return shapeForMailbox(block, sender, { ...rule, mode: device.rewriteSender ?? rule.mode });
 }
 
 /** For routes without a mailbox: only Bcc goes. */

@@ -1,5 +1,6 @@
 /** Settings of the ways out and of the choice between them. */
 import * as z from 'zod';
+import { SENDER_REWRITES } from '../core/message.ts';
 import { domainName, fileText, secretValue } from '../core/settings.ts';
 
 const mailboxAddress = z.email().describe('Address of the Microsoft 365 mailbox that sends.');
@@ -122,7 +123,7 @@ const submission = z.strictObject({
   auth: z.discriminatedUnion('kind', [oauth, basic]),
   limits: submissionLimits,
   rewriteSender: z
-    .enum(['off', 'if-needed', 'always'])
+    .enum(SENDER_REWRITES)
     .default('if-needed')
     .describe(
       'Put the mailbox in place of a sender it may not use; replies still reach the original through Reply-To.',

@@ -1,5 +1,6 @@
 /** The changes a route makes to a header. */
 import { expect, test } from 'vitest';
+import type { SenderRewrite } from '../../src/core/message.ts';
 import { findHeaderEnd, parseHeader, renderHeader } from '../../src/routes/header.ts';
 import { type SenderRule, shapeAs, shapeForMailbox, shapePlain } from '../../src/routes/rewrite.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
@@ -117,6 +118,26 @@ test('the sender that the config gives a device wins on every way', () => {
     expect(shaped.header.toString()).toBe('From: A <copier@contoso.com>\r\nReply-To: <x@y.z>\r\n');
   }
   expect(shapeAs(lines('From: A <x@y.z>'), head, null).sender).toBe('x@y.z');
+});
+
+test('the mode that the config gives a device wins over the one of the route', () => {
+  const { head } = message();
+  const block = lines('From: A <x@y.z>');
+  const shapedBy = (device: SenderRewrite | null, route: SenderRewrite) =>
+    shapeAs(
+      block,
+      {
+        ...head,
+        sender: 'x@y.z',
+        device: { ...head.device, ...(device === null ? {} : { rewriteSender: device }) },
+      },
+      { mailbox: MAILBOX, mode: route, sendAs: ['y.z'] },
+    ).sender;
+  expect(shapedBy('off', 'always')).toBe('x@y.z');
+  expect(shapedBy('if-needed', 'always')).toBe('x@y.z');
+  expect(shapedBy('always', 'off')).toBe(MAILBOX);
+  expect(shapedBy(null, 'always')).toBe(MAILBOX);
+  expect(shapedBy(null, 'if-needed')).toBe('x@y.z');
 });
 
 test('finds the end of a header', () => {
