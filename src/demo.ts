@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { type Agent, type AgentStarted, createAgent } from './agent.ts';
 import type { DemoRequest } from './cli/context.ts';
-import { formatBytes, formatTable, type Output } from './cli/output.ts';
+import { formatBytes, formatTable, formatTlsVersion, type Output } from './cli/output.ts';
 import { loadConfig } from './config/load.ts';
 import { createSystemClock } from './core/clock.ts';
 import { type ExitCode, OperatorError } from './core/errors.ts';
@@ -14,7 +14,7 @@ import type { TlsFacts } from './core/message.ts';
 import { createLog } from './log.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { DEMO_DEVICES, type DemoDevice } from './sandbox/demo-devices.ts';
-import { sendScan } from './sandbox/device.ts';
+import { type ScanResult, sendScan } from './sandbox/device.ts';
 import { createSandbox, type Sandbox, type SandboxAddresses } from './sandbox/sandbox.ts';
 import { createScanMessage } from './sandbox/scan.ts';
 import type { MessageDetail } from './spool/types.ts';
@@ -38,9 +38,12 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
   try {
     const addresses = await sandbox.start();
     const file = writeConfig(directory, deps.port, sandbox, addresses);
-    const { config } = loadConfig({ file, env: {}, profileIds: [...deps.profiles.keys()] });
+    const readConfig = () => {
+      const { config } = loadConfig({ file, env: {}, profileIds: [...deps.profiles.keys()] });
+      return { config, warnings: [] };
+    };
     agent = createAgent({
-      config,
+      ...{ config: readConfig().config, readConfig },
       profiles: deps.profiles,
       clock,
       log: createLog('warn', 2),
@@ -107,39 +110,73 @@ web: { address: 127.0.0.1, port: 0 }
 
 function introduce(output: Output, started: AgentStarted, addresses: SandboxAddresses): void {
   const [listener] = started.listeners;
+  const { submission, mx } = addresses;
   output.line('Scanferry demo. Everything here is simulated on this machine; no mail leaves it.');
   output.line();
-  output.line(`  agent        ${listener?.address}:${listener?.port}, any TLS mode, TLS 1.0 and up`);
-  output.line(`  submission   ${addresses.submission.host} (simulated), OAuth, TLS 1.2 and up only`);
-  output.line(`  direct send  MX of ${addresses.mx.domain}: ${addresses.mx.exchange} (simulated)`);
+  output.line(
+    `  the box         ${listener?.address}:${listener?.port}, one port for plain text, STARTTLS and TLS, TLS 1.0 and up`,
+  );
+  output.line(`  route direct    direct send to ${mx.exchange}, for ${mx.domain} only`);
+  output.line(`  route mailbox   submission to ${submission.host} with OAuth, for everyone else`);
   output.line();
 }
 
 /** Sends one scan from each simulated device and prints a row for each as it went the whole way. */
 async function sendScans(output: Output, agent: Agent, started: AgentStarted): Promise<boolean> {
-  const rows: string[][] = [];
-  let allArrived = true;
-  for (const device of DEMO_DEVICES) {
-    const sentAt = performance.now();
-    const sent = await sendFrom(device, started);
-    const detail = sent.id === null ? null : await whenSettled(agent, sent.id);
-    const arrived = detail?.recipients.every(({ state }) => state === 'delivered') ?? false;
-    allArrived &&= arrived;
-    rows.push([
-      device.title,
-      formatLeg(sent.tls),
-      detail === null ? '' : formatBytes(detail.head.bodyBytes),
-      arrived ? routeOf(detail) : `not delivered: ${sent.replyText.trim()}`,
-      formatLeg(detail?.attempts.at(-1)?.tls ?? null),
-      `${Math.round(performance.now() - sentAt)} ms`,
-    ]);
-  }
-  output.line(formatTable(['DEVICE', 'SPOKE', 'SCAN', 'ROUTE', 'TO MICROSOFT 365', 'TIME'], rows));
+  const journeys: Journey[] = [];
+  for (const device of DEMO_DEVICES) journeys.push(await travel(device, agent, started));
+  const header = ['DEVICE', 'RECIPIENT', 'TO THE BOX', 'ROUTE', 'TO MICROSOFT', 'SAFE', 'DELIVERED'];
+  output.line(
+    formatTable(
+      header,
+      journeys.map(({ row }) => row),
+      journeys.map(({ trouble }) => trouble),
+    ),
+  );
   output.line();
-  return allArrived;
+  output.line(
+    'Times count from the first contact of the device: until its scan was safe on the disk of the box,',
+  );
+  output.line('and until Microsoft 365 (simulated) had taken it.');
+  output.line();
+  return journeys.every(({ trouble }) => trouble === '');
 }
 
-async function sendFrom(device: DemoDevice, started: AgentStarted) {
+/** What became of one device's scan. `trouble` is empty when it arrived. */
+interface Journey {
+  row: string[];
+  trouble: string;
+}
+
+async function travel(device: DemoDevice, agent: Agent, started: AgentStarted): Promise<Journey> {
+  const startedAt = performance.now();
+  const sent = await sendFrom(device, started);
+  const detail = sent.id === null ? null : await whenSettled(agent, sent.id);
+  const isDelivered = detail?.recipients.every(({ state }) => state === 'delivered') ?? false;
+  const attempt = detail?.attempts.at(-1);
+  return {
+    row: [
+      device.title,
+      device.to.join(', '),
+      formatLeg(sent.tls),
+      attempt?.routeId ?? '-',
+      attempt?.tls ? formatLeg(attempt.tls) : '-',
+      sent.id === null ? '-' : `${sent.elapsedMs} ms`,
+      isDelivered ? `${Math.round(performance.now() - startedAt)} ms` : 'no',
+    ],
+    trouble: isDelivered ? '' : troubleOf(sent, detail),
+  };
+}
+
+function troubleOf(sent: ScanResult, detail: MessageDetail | null): string {
+  if (detail === null) return `The box did not take it: ${sent.failure ?? sent.replyText}`;
+  return detail.recipients.flatMap(({ cause }) => cause ?? []).join(' ');
+}
+
+async function sendFrom(
+  device: DemoDevice,
+  started: AgentStarted,
+): Promise<ScanResult & { id: string | null }> {
   const [listener] = started.listeners;
   if (listener === undefined) throw new Error('the demo has no listener');
   const result = await sendScan({
@@ -178,13 +215,8 @@ async function whenSettled(agent: Agent, id: string): Promise<MessageDetail> {
   }
 }
 
-function routeOf(detail: MessageDetail | null): string {
-  const attempt = detail?.attempts.at(-1);
-  return attempt === undefined ? '' : `${attempt.routeId} (${attempt.host})`;
-}
-
 function formatLeg(tls: TlsFacts | null): string {
-  return tls === null ? 'plain text' : `${tls.protocol} ${tls.cipher}`;
+  return tls === null ? 'plain text' : formatTlsVersion(tls.protocol);
 }
 
 function invite(output: Output, directory: string, started: AgentStarted): void {
@@ -197,9 +229,8 @@ function invite(output: Output, directory: string, started: AgentStarted): void 
   output.line('Where to look:');
   output.line(`  ${scanferry} status`);
   output.line(`  ${scanferry} queue list --state delivered`);
-  output.line(
-    `  https://127.0.0.1:${started.webPort}/                the page of the box, with its root certificate`,
-  );
+  output.line(`  ${scanferry} queue show ID     cipher suites and verbatim replies`);
+  output.line(`  https://127.0.0.1:${started.webPort}/   the page of the box, with its root certificate`);
   output.line(`  ${path.join(directory, 'scanferry.yaml')}   the config of this demo`);
   output.line();
 }

@@ -14,18 +14,44 @@ export const terminalOutput: Output = {
   json: (value) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
 };
 
-/** Rows as columns padded to their widest cell; the last column is left as it is. */
-export function formatTable(header: string[], rows: string[][]): string {
+/**
+ * Rows as columns padded to their widest cell; the last column is left as it is.
+ * `notes[i]` is a sentence that stands below row i, so that long ones don't widen the table.
+ */
+export function formatTable(header: string[], rows: string[][], notes: string[] = []): string {
   const all = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
-    .map((row) =>
-      row
+    .flatMap((row, index) => {
+      const line = row
         .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
         .join('  ')
-        .trimEnd(),
-    )
+        .trimEnd();
+      const note = notes[index - 1] ?? '';
+      return note === '' ? [line] : [line, wrapText(note, NOTE_INDENT)];
+    })
     .join('\n');
+}
+
+const NOTE_INDENT = 4;
+/** Fits beside a prompt in most terminals, and in a mail that quotes it. */
+const WIDTH = 100;
+
+/** Breaks a sentence between words so that each line, its indent included, has at most 100 columns. */
+export function wrapText(text: string, indent: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && indent + last.length + 1 + word.length <= WIDTH) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines.map((line) => `${' '.repeat(indent)}${line}`).join('\n');
+}
+
+/** A number with its noun, such as `1 recipient` or `3 recipients`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Prints an error as sentences and returns the exit code for it. A stack is shown for our own mistakes only. */
@@ -64,8 +90,16 @@ export function formatTime(epochMs: number): string {
   return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
-/** A size in KB or MB of 1024. */
+/** A size in KB, MB or GB of 1024. */
 export function formatBytes(bytes: number): string {
   const kib = bytes / 1024;
-  return kib < 1024 ? `${Math.max(kib, bytes > 0 ? 0.1 : 0).toFixed(1)} KB` : `${(kib / 1024).toFixed(1)} MB`;
+  if (kib < 1024) return `${Math.max(kib, bytes > 0 ? 0.1 : 0).toFixed(1)} KB`;
+  const mib = kib / 1024;
+  return mib < 1024 ? `${mib.toFixed(1)} MB` : `${(mib / 1024).toFixed(1)} GB`;
+}
+
+/** A protocol version as people write it: `TLS 1.0` for Node's `TLSv1`. */
+export function formatTlsVersion(protocol: string): string {
+  const version = protocol.replace(/^TLSv/, '');
+  return `TLS ${version.includes('.') ? version : `${version}.0`}`;
 }

@@ -6,7 +6,7 @@ import type { CommandInput, CommandOutput } from '../control/commands.ts';
 import { OperatorError } from '../core/errors.ts';
 import type { RecipientState } from '../core/message.ts';
 import type { CliContext } from './context.ts';
-import { formatBytes, formatTable, formatTime } from './output.ts';
+import { formatBytes, formatCount, formatTable, formatTime, formatTlsVersion, wrapText } from './output.ts';
 import { operator } from './routes.ts';
 
 type MessageSummary = CommandOutput<'queue.list'>[number];
@@ -99,10 +99,13 @@ function formatList(messages: MessageSummary[], limit: number): string {
       index === 0 ? formatBytes(message.head.bodyBytes) : '',
       recipient.state,
       recipient.address,
-      stateNote(recipient),
     ]),
   );
-  const table = formatTable(['ID', 'RECEIVED', 'DEVICE', 'SIZE', 'STATE', 'RECIPIENT', 'NOTE'], rows);
+  const table = formatTable(
+    ['ID', 'RECEIVED', 'DEVICE', 'SIZE', 'STATE', 'RECIPIENT'],
+    rows,
+    messages.flatMap((message) => message.recipients.map(stateNote)),
+  );
   const last = messages.at(-1);
   return messages.length < limit || last === undefined
     ? table
@@ -127,19 +130,16 @@ function formatDetail({ head, recipients, attempts, hasBody }: MessageDetail): s
   const device = head.device.id ?? 'an unknown device';
   return [
     `message    ${head.id}`,
-    `received   ${formatTime(head.receivedAt)} from ${device} at ${head.device.address} (${formatTls(head.device.tls, 'plain text')}, ${head.device.listener})`,
+    `received   ${formatTime(head.receivedAt)} from ${device} at ${head.device.address}`,
+    `over       ${formatTls(head.device.tls, 'plain text')}, to ${head.device.listener}`,
     `sender     ${head.sender === '' ? '<>' : head.sender}`,
     `Message-ID ${head.messageIdHeader}`,
     `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
     '',
     formatTable(
-      ['RECIPIENT', 'STATE', 'TRIES', 'NOTE'],
-      recipients.map((recipient) => [
-        recipient.address,
-        recipient.state,
-        String(recipient.tries),
-        stateNote(recipient),
-      ]),
+      ['RECIPIENT', 'STATE', 'TRIES'],
+      recipients.map((recipient) => [recipient.address, recipient.state, String(recipient.tries)]),
+      recipients.map(stateNote),
     ),
     ...attempts.flatMap(formatAttempt),
   ].join('\n');
@@ -149,20 +149,21 @@ function formatAttempt(attempt: MessageDetail['attempts'][number]): string[] {
   const leg = formatTls(attempt.tls, 'no TLS reached');
   return [
     '',
-    `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'} (${leg}), ${attempt.endedAt - attempt.startedAt} ms`,
+    `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'}`,
+    `  ${leg}, ${attempt.endedAt - attempt.startedAt} ms`,
     ...attempt.results.flatMap(formatResult),
   ];
 }
 
 function formatResult(result: MessageDetail['attempts'][number]['results'][number]): string[] {
   const uncertain = result.uncertain ? ' (uncertain)' : '';
-  const cause = result.cause === null ? '' : `: ${result.cause}`;
+  const cause = result.cause === null ? [] : [wrapText(result.cause, 4)];
   const reply = result.reply === null ? [] : [`    ${result.reply.replaceAll('\n', '\n    ')}`];
-  return [`  ${result.address}: ${result.state}${uncertain}${cause}`, ...reply];
+  return [`  ${result.address}: ${result.state}${uncertain}`, ...cause, ...reply];
 }
 
 function formatTls(tls: { protocol: string; cipher: string } | null, none: string): string {
-  return tls === null ? none : `${tls.protocol} ${tls.cipher}`;
+  return tls === null ? none : `${formatTlsVersion(tls.protocol)} (${tls.cipher})`;
 }
 
 async function act(
@@ -182,10 +183,22 @@ async function act(
   });
   context.exitCode = result.changed === 0 ? 1 : 0;
   if (context.asJson()) context.output.json(result);
-  else
-    context.output.line(
-      `${action}: ${result.changed} recipients changed${result.skipped === 0 ? '' : `, ${result.skipped} left as they are because their state does not allow it`}`,
-    );
+  else context.output.line(describeChange(action, result, ids));
+}
+
+/** What was left alone is told for messages that were named: a filter or --all means only what the action fits. */
+function describeChange(
+  action: OperatorAction,
+  { changed, skipped }: CommandOutput<'queue.act'>,
+  ids: string[],
+): string {
+  if (changed + skipped === 0 && ids.length > 0)
+    return `${action}: there is no such message: ${ids.join(', ')}`;
+  if (changed === 0 && ids.length === 0) return `${action}: there is nothing to ${action}`;
+  const done = `${action}: ${formatCount(changed, 'recipient')} changed`;
+  return skipped === 0 || ids.length === 0
+    ? done
+    : `${done}; ${formatCount(skipped, 'recipient')} left alone: ${action} does not fit the state`;
 }
 
 async function exportBody(context: CliContext, id: string, file: string): Promise<void> {

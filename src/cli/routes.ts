@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { CommandOutput } from '../control/commands.ts';
 import type { CliContext } from './context.ts';
-import { formatDuration, formatTable } from './output.ts';
+import { formatCount, formatDuration, formatTable, wrapText } from './output.ts';
 
 type RouteStatus = CommandOutput<'routes.list'>[number];
 
@@ -45,8 +45,8 @@ export function formatRoutes(routes: RouteStatus[], now: number): string {
       route.kind,
       route.state,
       route.lastSuccessAt === null ? 'none yet' : `${formatDuration(now - route.lastSuccessAt)} ago`,
-      `${route.budget.messagesThisMinute} messages`,
-      `${route.budget.recipientsToday} recipients`,
+      formatCount(route.budget.messagesThisMinute, 'message'),
+      formatCount(route.budget.recipientsToday, 'recipient'),
     ]),
   );
   const pauses = routes.flatMap((route) =>
@@ -55,15 +55,19 @@ export function formatRoutes(routes: RouteStatus[], now: number): string {
   return [table, ...pauses].join('\n');
 }
 
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+/** A pause by hand has no end of its own: its time lies past any that a person would wait for. */
+function formatNextTry(ms: number): string {
+  if (ms > YEAR_MS) return ', until it is resumed';
+  return ms > 0 ? `, next try in ${formatDuration(ms)}` : '';
+}
+
 function formatPause(id: string, pause: NonNullable<RouteStatus['pause']>, now: number): string[] {
-  const next =
-    Number.isFinite(pause.until) && pause.until > now
-      ? `; next try in ${formatDuration(pause.until - now)}`
-      : '';
   return [
-    `${id} is paused since ${formatDuration(now - pause.since)} (${pause.code})${next}`,
-    `  ${pause.cause}`,
-    `  ${pause.advice}`,
-    ...(pause.reply === null ? [] : [`  reply: ${pause.reply}`]),
+    `${id} has been paused for ${formatDuration(now - pause.since)} (${pause.code})${formatNextTry(pause.until - now)}`,
+    wrapText(pause.cause, 2),
+    wrapText(pause.advice, 2),
+    ...(pause.reply === null ? [] : [`  reply: ${pause.reply.replaceAll('\n', '\n         ')}`]),
   ];
 }

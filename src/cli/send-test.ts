@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type SendTestStep, sendTestRequest } from '../control/protocol.ts';
 import { OperatorError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
+import { wrapText } from './output.ts';
 
 export function addSendTestCommand(program: Command, context: CliContext): void {
   program
@@ -37,6 +38,7 @@ export function addSendTestCommand(program: Command, context: CliContext): void 
 const INDENT = ' '.repeat(23);
 
 function formatStep(step: SendTestStep): string {
-  const line = `${(step.atMs / 1000).toFixed(2).padStart(8)} s  ${step.step.padEnd(9)}  ${step.text}`;
+  const text = wrapText(step.text, INDENT.length).trimStart();
+  const line = `${(step.atMs / 1000).toFixed(2).padStart(8)} s  ${step.step.padEnd(9)}  ${text}`;
   return step.reply === null ? line : `${line}\n${INDENT}${step.reply.replaceAll('\n', `\n${INDENT}`)}`;
 }

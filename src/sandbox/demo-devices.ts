@@ -14,7 +14,7 @@ export interface DemoDevice
 export const DEMO_DEVICES: readonly DemoDevice[] = [
   {
     id: 'copier-2f',
-    title: 'copier with TLS 1.0',
+    title: 'copier, TLS 1.0',
     address: '127.0.0.21',
     profile: 'generic/tls1.0',
     tls: 'starttls',
@@ -26,18 +26,19 @@ export const DEMO_DEVICES: readonly DemoDevice[] = [
   },
   {
     id: 'scanner-post',
-    title: 'scanner without TLS',
+    title: 'scanner, no TLS',
     address: '127.0.0.22',
     profile: 'generic/plain',
     tls: 'none',
     // HELO with an address literal (Q4, Q5).
     hello: { verb: 'HELO', name: '[127.0.0.22]' },
     from: 'scanner-post@contoso.com',
-    to: ['office@contoso.com'],
+    // Outside the tenant: direct send can't carry it, so the mailbox does.
+    to: ['partner@fabrikam.com'],
   },
   {
     id: 'printer-lobby',
-    title: 'printer that starts TLS on any port',
+    title: 'printer, TLS at once',
     address: '127.0.0.23',
     profile: 'generic/implicit',
     tls: 'implicit',
