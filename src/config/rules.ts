@@ -1,5 +1,5 @@
 /** Rules that hold between keys: names that must exist, names that must not stand twice. */
-
+import { BlockList, isIPv4, SocketAddress } from 'node:net';
 import type { ConfigPath } from './problems.ts';
 import type { Config } from './schema.ts';
 
@@ -125,8 +125,48 @@ function openToAll(config: Config): RuleFinding[] {
   );
 }
 
-/** Larger than the largest private network, 10.0.0.0/8 (RFC 1918) or fc00::/7 (RFC 4193). */
+/** Public networks from these sizes on hold more than one site: a /16 or, of IPv6, a /32 is what a provider gets. */
+const PUBLIC_PREFIX_MIN = { ipv4: 16, ipv6: 32 } as const;
+/** Addresses nobody on the internet has (RFC 1918, 3927, 6598, 4193, 4291): a network within is a site's own. */
+const PRIVATE_NETWORKS = [
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+  ['169.254.0.0', 16],
+  ['127.0.0.0', 8],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const;
+
+/** IPv6 notation for IPv4 addresses, which reach the box as IPv4 (RFC 4291 section 2.5.5.2). */
+const MAPPED = { base: '::ffff:0:0', prefix: 96 } as const;
+
 function isHuge(network: string): boolean {
-  const [address = '', prefix] = network.split('/');
-  return prefix !== undefined && Number(prefix) < (address.includes(':') ? 7 : 8);
+  const [address = '', prefixText] = network.split('/');
+  if (prefixText === undefined) return false;
+  const prefix = Number(prefixText);
+  if (isIPv4(address)) return prefix < PUBLIC_PREFIX_MIN.ipv4 && !isPrivate(address, prefix);
+  if (holds(address, prefix, MAPPED.base) && prefix < MAPPED.prefix) return true;
+  if (holds(MAPPED.base, MAPPED.prefix, address))
+    return isHuge(`${lastFourBytes(address)}/${prefix - MAPPED.prefix}`);
+  return prefix < PUBLIC_PREFIX_MIN.ipv6 && !isPrivate(address, prefix);
+}
+
+function isPrivate(address: string, prefix: number): boolean {
+  return PRIVATE_NETWORKS.some(([base, length]) => prefix >= length && holds(base, length, address));
+}
+
+/** Whether the network `base`/`prefix` holds `address`; networks hold addresses of their own notation only. */
+function holds(base: string, prefix: number, address: string): boolean {
+  if (isIPv4(base) !== isIPv4(address)) return false;
+  const family = isIPv4(base) ? 'ipv4' : 'ipv6';
+  const list = new BlockList();
+  list.addSubnet(base, prefix, family);
+  return list.check(address, family);
+}
+
+/** `192.0.2.1` of `::ffff:192.0.2.1`, in whichever of its spellings. */
+function lastFourBytes(address: string): string {
+  return new SocketAddress({ address, family: 'ipv6' }).address.replace(/^.*:/, '');
 }
