@@ -1,4 +1,5 @@
 /** The whole config: each room's settings under its key, and nothing said twice. */
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { ipAddress } from '../core/settings.ts';
 import { deviceSettings, intakeSettings } from '../intake/settings.ts';
@@ -20,9 +21,14 @@ const webSettings = z.strictObject({
   port: z.int().min(0).max(65535).default(443).describe('TCP port of the box page.'),
 });
 
+/** `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`, as the resolver of Node.js takes them. */
+const nameServer = z.string().refine(isNameServer, {
+  error: 'expected the address of a name server such as 192.168.50.1 or 192.168.50.1:5353',
+});
+
 const dnsSettings = z.strictObject({
   servers: z
-    .array(z.string().min(1))
+    .array(nameServer)
     .min(1)
     .describe('Name servers as address or address:port; left out, those of the system.'),
 });
@@ -54,3 +60,10 @@ type Parsed = z.output<typeof configSchema>;
 
 /** The config as rooms get it: routing is always there. */
 export type Config = Omit<Parsed, 'routing'> & { routing: NonNullable<Parsed['routing']> };
+
+function isNameServer(text: string): boolean {
+  if (isIP(text) !== 0) return true;
+  const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const isHost = isIPv4(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1)));
+  return isHost && Number(port) >= 1 && Number(port) <= 65_535;
+}
