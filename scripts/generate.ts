@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { catalogueModule, findProfiles } from './generate-catalogue.ts';
 import { renderErrors, renderReplies } from './reference-errors.ts';
+import { renderQuirks } from './reference-quirks.ts';
 import { renderSettings } from './reference-settings.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
@@ -14,6 +15,7 @@ const GENERATED: Record<string, () => string | Promise<string>> = {
   'docs/reference/settings.md': renderSettings,
   'docs/reference/replies.md': renderReplies,
   'docs/reference/errors.md': renderErrors,
+  'docs/reference/quirks.md': renderQuirks,
 };
 
 const NOTE: Record<string, string> = {

@@ -28,6 +28,7 @@ test('every claim that acts has evidence', () => {
     const claims = [
       ...Object.keys(profile.tls ?? {}).map((key) => `tls.${key}`),
       ...Object.keys(profile.smtp?.advertise ?? {}).map((key) => `smtp.advertise.${key}`),
+      ...(profile.smtp?.quirks ? ['smtp.quirks'] : []),
       ...Object.keys(profile.limits ?? {}).map((key) => `limits.${key}`),
     ];
     expect(profile.evidence.map(({ field }) => field).sort(), profile.id).toEqual(claims.sort());
@@ -56,8 +57,19 @@ describe('loading', () => {
       [{ path: 'generic/plain/profile.json', json: { ...PLAIN, smtp: { advertise: { auth: ['NTLM'] } } } }],
       'auth',
     ],
+    [
+      'a quirk that is not in the table',
+      [{ path: 'generic/plain/profile.json', json: { ...PLAIN, smtp: { quirks: ['helo-only', 'moody'] } } }],
+      'smtp.quirks[1]',
+    ],
   ])('refuses %s', (_name, raw, message) => {
     expect(() => loadCatalogue(raw)).toThrow(message);
+  });
+
+  test('keeps the quirks that a profile names', () => {
+    const json = { ...PLAIN, smtp: { quirks: ['helo-only', 'path-bare'] } };
+    const catalogue = loadCatalogue([{ path: 'generic/plain/profile.json', json }]);
+    expect(catalogue.get('generic/plain')?.smtp?.quirks).toEqual(['helo-only', 'path-bare']);
   });
 
   test('names every faulty file at once', () => {
