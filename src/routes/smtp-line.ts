@@ -12,9 +12,12 @@ import type { UpstreamFacts } from '../core/outcome.ts';
 import type { Bounds } from './bounds.ts';
 import type { Endpoint } from './connect.ts';
 import { createDialogue, type Dialogue } from './dialogue.ts';
+import { stuffDotsNatively } from './dot-stuffing.ts';
 import { AttemptAborted, connectionFailure, throwIfAborted } from './failure.ts';
 import { explainSessionError } from './session-errors.ts';
 import { createWatchdog } from './watchdog.ts';
+
+stuffDotsNatively();
 
 export interface SessionOptions extends Bounds {
   log: Log;

@@ -1,0 +1,89 @@
+/**
+ * Message text on its way into DATA: dots at line starts doubled, every line end CRLF (RFC 5321 section 4.5.2).
+ *
+ * nodemailer's stream looks at each byte in JavaScript, which was a fifth of the CPU of a scan. This one gives the
+ * same bytes, test for test, and jumps from line end to line end by Buffer.indexOf. A bare CR or LF becomes CRLF
+ * and a dot behind either is doubled, so nothing in a message can look like its end (SMTP smuggling).
+ */
+import type { TransformCallback } from 'node:stream';
+import DataStream from 'nodemailer/lib/smtp-connection/data-stream.js';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const DOT = 0x2e;
+const INSERT_LF = Buffer.from('\n');
+const INSERT_LF_DOT = Buffer.from('\n.');
+const INSERT_CR = Buffer.from('\r');
+const INSERT_DOT = Buffer.from('.');
+
+/** What comes before the byte at `at`. */
+interface Insertion {
+  at: number;
+  bytes: Buffer;
+}
+
+/**
+ * The pieces of `chunk` as they go onto the wire.
+ * @param last the byte before the chunk; false at the start of the message, which is the start of a line.
+ */
+export function stuffDots(chunk: Buffer, last: number | false): Buffer[] {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const { at, bytes } of insertionsOf(chunk, last)) {
+    if (at > from) pieces.push(chunk.subarray(from, at));
+    pieces.push(bytes);
+    from = at;
+  }
+  if (from < chunk.length) pieces.push(from === 0 ? chunk : chunk.subarray(from));
+  return pieces;
+}
+
+function insertionsOf(chunk: Buffer, last: number | false): Insertion[] {
+  const insertions: Insertion[] = [];
+  const add = (at: number, bytes: Buffer | null) => {
+    if (bytes !== null) insertions.push({ at, bytes });
+  };
+  add(0, last === CR ? behindCr(chunk[0]) : behindLf(chunk[0], last === LF || last === false));
+  for (let lf = chunk.indexOf(LF); lf >= 0; lf = chunk.indexOf(LF, lf + 1)) {
+    const isBare = (lf === 0 ? last : chunk[lf - 1]) !== CR;
+    if (isBare) add(lf, INSERT_CR);
+    add(lf + 1, behindLf(chunk[lf + 1], true));
+  }
+  // What a last CR means shows in the next chunk.
+  for (let cr = chunk.indexOf(CR); cr >= 0 && cr + 1 < chunk.length; cr = chunk.indexOf(CR, cr + 1)) {
+    add(cr + 1, behindCr(chunk[cr + 1]));
+  }
+  return insertions.sort((a, b) => a.at - b.at);
+}
+
+function behindCr(byte: number | undefined): Buffer | null {
+  if (byte === LF) return null;
+  return byte === DOT ? INSERT_LF_DOT : INSERT_LF;
+}
+
+function behindLf(byte: number | undefined, isLineStart: boolean): Buffer | null {
+  return isLineStart && byte === DOT ? INSERT_DOT : null;
+}
+
+/** Takes the place of nodemailer's `_transform`, under the same contract of its fields (data-stream.js). */
+function transform(
+  this: DataStream,
+  chunk: Buffer,
+  _encoding: BufferEncoding,
+  done: TransformCallback,
+): void {
+  if (chunk.length > 0) {
+    const pieces = stuffDots(chunk, this.lastByte);
+    this.inByteCount += chunk.length;
+    this.lastByte = chunk[chunk.length - 1] ?? false;
+    const bytes = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+    this.outByteCount += bytes.length;
+    this.push(bytes);
+  }
+  done();
+}
+
+/** Every connection of nodemailer stuffs dots this way from now on; calling it twice is harmless. */
+export function stuffDotsNatively(): void {
+  DataStream.prototype._transform = transform;
+}
