@@ -3,30 +3,70 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
 import { SEAL_KEY_BYTES } from '../core/seal.ts';
 import { PRIVATE_MODE, writeFileDurably } from './files.ts';
 
 const FILE_NAME = 'box.key';
+/** What lies beside the key once it was used: the spool and the stored secrets. */
+const SEALED_FILES = ['spool.db', 'secrets.json'] as const;
 
-/** Reads the box key, or null where there is none yet. Throws OperatorError when the file is damaged. */
+/**
+ * Reads the box key, or null where there is none yet.
+ * @throws OperatorError when the file is damaged or may not be read.
+ */
 export function readBoxKey(dataDir: string): Buffer | null {
   const file = path.join(dataDir, FILE_NAME);
   if (!existsSync(file)) return null;
-  const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+  const key = Buffer.from(explained(dataDir, () => readFileSync(file, 'utf8')).trim(), 'base64');
   if (key.length === SEAL_KEY_BYTES) return key;
   throw new OperatorError({
     code: 'config.box-key-damaged',
     cause: `The box key ${file} is damaged, so stored secrets and waiting scans can't be read.`,
-    advice:
-      'Restore the file from a backup; removing it gives up the stored secrets and the scans still waiting.',
+    advice: giveUpAdvice(dataDir),
   });
 }
 
-/** Reads the box key and makes one where there is none. */
+/**
+ * Reads the box key and makes one where nothing is sealed yet: with another key, whatever waits in the spool could
+ * never be read again, and would be set to failed.
+ * @throws OperatorError when the key is damaged or gone, or the data folder can't be used.
+ */
 export function openBoxKey(dataDir: string): Buffer {
   const existing = readBoxKey(dataDir);
   if (existing !== null) return existing;
+  const sealed = SEALED_FILES.filter((name) => existsSync(path.join(dataDir, name)));
+  if (sealed.length > 0) {
+    throw new OperatorError({
+      code: 'config.box-key-missing',
+      cause: `The box key ${path.join(dataDir, FILE_NAME)} is gone, and ${sealed.join(' and ')} beside it can't be read without it.`,
+      advice: giveUpAdvice(dataDir),
+    });
+  }
   const key = randomBytes(SEAL_KEY_BYTES);
-  writeFileDurably(path.join(dataDir, FILE_NAME), `${key.toString('base64')}\n`, PRIVATE_MODE);
+  const text = `${key.toString('base64')}\n`;
+  explained(dataDir, () => writeFileDurably(path.join(dataDir, FILE_NAME), text, PRIVATE_MODE));
   return key;
+}
+
+function giveUpAdvice(dataDir: string): string {
+  return `Restore ${FILE_NAME} from a backup; to give up the stored secrets and the scans still waiting, move ${[FILE_NAME, ...SEALED_FILES].join(', ')} out of ${dataDir}.`;
+}
+
+/** Errors of the file system are the operator's to mend. */
+function explained<T>(dataDir: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
+    throw new OperatorError(
+      {
+        code: 'config.data-folder-unusable',
+        cause: `The data folder ${dataDir} can't be used (${describeError(cause)}).`,
+        advice:
+          'Give the agent a data folder that it may read and write, with free space, by dataDir or --data.',
+      },
+      { cause },
+    );
+  }
 }

@@ -1,8 +1,9 @@
 /** A good config: defaults, paths, secrets and warnings. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openBoxKey } from '../../src/config/box-key.ts';
 import { checkConfig, loadConfig } from '../../src/config/load.ts';
 import { locateDataDir } from '../../src/config/locate.ts';
 import { openSecretStore } from '../../src/config/secret-store.ts';
@@ -162,6 +163,7 @@ describe('the secret store', () => {
     store.write('a', 'one');
     rmSync(path.join(folder, 'box.key'));
     expect(() => store.read('a')).toThrow(/can't be opened with this box's key/);
+    expect(() => store.write('b', 'two')).toThrow(/box\.key is gone, and secrets\.json beside it/);
   });
 
   test('forgets what is removed', () => {
@@ -170,5 +172,24 @@ describe('the secret store', () => {
     expect(store.remove('a')).toBe(true);
     expect(store.remove('a')).toBe(false);
     expect(store.read('a')).toBeUndefined();
+  });
+});
+
+describe('the box key', () => {
+  test('is made once', () => {
+    expect(openBoxKey(folder)).toEqual(openBoxKey(folder));
+  });
+
+  test('is not made anew beside a spool: its scans could never be read again', () => {
+    writeFileSync(path.join(folder, 'spool.db'), '');
+    expect(() => openBoxKey(folder)).toThrow(/box\.key is gone, and spool\.db beside it can't be read/);
+    expect(existsSync(path.join(folder, 'box.key'))).toBe(false);
+  });
+
+  test('that cannot be kept is one sentence about the data folder', () => {
+    const file = path.join(folder, 'a-file');
+    writeFileSync(file, '');
+    expect(() => openBoxKey(path.join(file, 'data'))).toThrow(OperatorError);
+    expect(() => openBoxKey(path.join(file, 'data'))).toThrow(/The data folder .* can't be used \(ENOTDIR/);
   });
 });

@@ -1,5 +1,6 @@
 /** What lies on the disk of the box: never a scan or a token in clear, and nothing of a scan once it is delivered. */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, watch } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -122,9 +123,11 @@ test('without the key of the box a waiting scan can not be read, and with it aga
   expect(statSync(dataDir(agent)).mode & 0o777).toBe(0o700);
   renameSync(key, `${key}.away`);
 
+  await expect(site.startAgent({ directory: agent.directory })).rejects.toThrow(/box\.key is gone/);
+  writeFileSync(key, randomBytes(32).toString('base64'));
   agent = await site.startAgent({ directory: agent.directory });
   await expect(agent.agent.rooms.spool.openBody(id).then((body) => body.toArray())).rejects.toThrow(
-    /damaged/,
+    /encrypted under another box key/,
   );
   await agent.stop({ keep: true });
   rmSync(key);
