@@ -3,27 +3,27 @@ import { mkdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
 import type { Config } from './config/schema.ts';
+import type { ReloadReport } from './control/commands.ts';
 import { type ControlServer, createControlServer } from './control/server.ts';
 import type { Clock, Timer } from './core/clock.ts';
+import { OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
-import { seal, unseal } from './core/seal.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import { type Authority, openAuthority } from './intake/authority.ts';
 import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
-import { createNameResolver } from './name-resolver.ts';
 import { unpackNativeAddon } from './native.ts';
 import type { Catalogue } from './profiles/types.ts';
-import { createRoute } from './routes/index.ts';
-import type { FactStore, Route } from './routes/types.ts';
+import { createReloader, type InForce, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
+import { createRoutesInUse } from './routes-in-use.ts';
 import { sendTestScan } from './send-test.ts';
 import { createSpool } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
 import { VERSION } from './version.ts';
-import { createWeb, type Web } from './web/web.ts';
 
 export interface AgentDeps {
   config: Config;
@@ -32,6 +32,8 @@ export interface AgentDeps {
   log: Log;
   /** Starts the spool's worker thread; the bundle starts itself, the source tree a file. */
   startWorker(workerData: unknown): Worker;
+  /** Reads the config again, for a reload; throws OperatorError when it can't be used. */
+  readConfig(): { config: Config; warnings: string[] };
 }
 
 export interface AgentStarted {
@@ -45,6 +47,12 @@ export interface Agent {
   /** Rejects with OperatorError when something it needs is not there; nothing is left running then. */
   start(): Promise<AgentStarted>;
   stop(): Promise<void>;
+  /**
+   * Reads the config again and applies it without dropping a connection. Rejects with OperatorError (exit code 2)
+   * when it can't be used; the agent then goes on as before.
+   * @param by who asked for it.
+   */
+  reload(by: string): Promise<ReloadReport>;
   /** Rejects when the agent can't go on (its spool worker died): the process must end and be restarted. */
   readonly fatal: Promise<never>;
   /** For the demo and tests; valid after start. */
@@ -63,7 +71,8 @@ export function createAgent(deps: AgentDeps): Agent {
   /** What has been started, in order. */
   const running: Stoppable[] = [];
   let rooms: Agent['rooms'] | null = null;
-  let listeners: ListenerAddress[] = [];
+  const inForce: InForce = { config, routes: [], listeners: [] };
+  let reloader: Reloader | null = null;
   const fatal = Promise.withResolvers<never>();
   // Whoever awaits `fatal` sees it; before that it must not end the process by itself.
   fatal.promise.catch(() => {});
@@ -86,12 +95,13 @@ export function createAgent(deps: AgentDeps): Agent {
       startWorker: deps.startWorker,
       onFatal: (error) => fatal.reject(error),
     });
-    const routes = createRoutes(deps, spool, key);
+    const routesInUse = createRoutesInUse({ clock, log: log.child({ room: 'routes' }), spool, key });
+    inForce.routes = routesInUse.create(config);
     const dispatch = createDispatch({
       clock,
       log: log.child({ room: 'dispatch' }),
       spool,
-      routes,
+      routes: inForce.routes,
       routing: config.routing,
       maxAgeHours: config.spool.maxAgeHours,
       random: Math.random,
@@ -99,13 +109,14 @@ export function createAgent(deps: AgentDeps): Agent {
     const control = createControl(deps, {
       spool,
       dispatch,
+      inForce,
       intake: () => requireRooms().intake,
-      listeners: () => listeners,
+      reload,
     });
     // The socket comes first: it is what keeps two agents off one spool.
     await started('control', control).start();
 
-    const authority = await openBoxAuthority(deps);
+    const authority = await openBoxAuthority(deps, config.intake.hostname);
     const certificate = await authority.certificate();
     const intake = createIntake({
       clock,
@@ -120,20 +131,34 @@ export function createAgent(deps: AgentDeps): Agent {
 
     const opened = await started('spool', spool).start();
     await spool.record({ type: 'agent.started', data: { version: VERSION } });
-    for (const route of routes) started(`route ${route.id}`, route);
+    started('routes', routesInUse);
     await started('dispatch', dispatch).start();
-    listeners = await started('intake', intake).start();
-    const web = config.web === undefined ? null : started('web', createBoxPage(deps, authority, certificate));
-    const webPort = web === null ? null : await web.start();
-    started(
-      'renewal',
-      renewDaily(deps, (fresh) => {
-        intake.replaceCertificate(fresh);
-        web?.replaceCertificate(fresh);
+    inForce.listeners = await started('intake', intake).start();
+    const page = started('web', createBoxPage({ log: log.child({ room: 'web' }), authority }));
+    const webPort = await page.show(config, certificate);
+    const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
+    const renew = async (): Promise<void> => {
+      // Opening it again makes a new certificate where the old one lacks an address or nears its end.
+      const fresh = await certificateFor(inForce.config.intake.hostname);
+      intake.replaceCertificate(fresh);
+      page.replaceCertificate(fresh);
+    };
+    started('renewal', renewDaily(deps, renew));
+    reloader = started(
+      'reload',
+      createReloader({
+        ...{ log, spool, dispatch, intake, routesInUse, page, certificateFor, inForce },
+        readConfig: deps.readConfig,
       }),
     );
+    const { listeners } = inForce;
     log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending: opened.pending });
     return { listeners, webPort, rootPem: authority.rootPem };
+  }
+
+  async function reload(by: string): Promise<ReloadReport> {
+    if (reloader === null) throw new OperatorError(RELOAD_PROBLEMS.notRunning());
+    return reloader.reload(by);
   }
 
   async function stop(): Promise<void> {
@@ -163,6 +188,7 @@ export function createAgent(deps: AgentDeps): Agent {
       }
     },
     stop,
+    reload,
     fatal: fatal.promise,
     get rooms() {
       return requireRooms();
@@ -179,83 +205,42 @@ async function recordStop(deps: AgentDeps, spool: Spool | undefined): Promise<vo
   }
 }
 
-function createRoutes(deps: AgentDeps, spool: Spool, key: Buffer): Route[] {
-  const resolver = createNameResolver(deps.config.dns?.servers ?? null);
-  const facts = sealedFacts(spool, key);
-  return deps.config.routes.map((settings) =>
-    createRoute(settings, {
-      clock: deps.clock,
-      log: deps.log.child({ room: 'routes', route: settings.id }),
-      resolver,
-      hostname: deps.config.intake.hostname,
-      facts,
-    }),
-  );
+interface ControlParts {
+  spool: Spool;
+  dispatch: Dispatch;
+  inForce: InForce;
+  intake(): Intake;
+  reload(by: string): Promise<ReloadReport>;
 }
 
-const ROUTE_FACTS = 'routes';
-
-/** Cached tokens open a mailbox, so they are sealed under the box key, each bound to its name. */
-function sealedFacts(spool: Spool, key: Buffer): FactStore {
-  return {
-    async get(name) {
-      const sealed = (await spool.getFacts(ROUTE_FACTS)).get(name);
-      if (typeof sealed !== 'string') return null;
-      return unseal(key, Buffer.from(sealed, 'base64'), `fact:${name}`).toString('utf8');
-    },
-    put: (name, value) =>
-      spool.putFact(ROUTE_FACTS, name, seal(key, Buffer.from(value), `fact:${name}`).toString('base64')),
-    delete: (name) => spool.deleteFact(ROUTE_FACTS, name),
-  };
-}
-
-function createControl(
-  deps: AgentDeps,
-  rooms: { spool: Spool; dispatch: Dispatch; intake: () => Intake; listeners: () => ListenerAddress[] },
-): ControlServer {
-  const { config, clock, log } = deps;
+function createControl({ config, clock, log }: AgentDeps, parts: ControlParts): ControlServer {
+  const { spool, dispatch } = parts;
   return createControlServer({
     version: VERSION,
     siteId: config.site.id,
     startedAt: clock.now(),
     now: () => clock.now(),
-    spool: rooms.spool,
-    dispatch: rooms.dispatch,
+    spool,
+    dispatch,
     log: log.child({ room: 'control' }),
     dataDir: config.dataDir,
+    reload: parts.reload,
     sendTest: (request) =>
       sendTestScan(
         {
-          ...{ clock, config, spool: rooms.spool },
-          intake: rooms.intake(),
-          listeners: rooms.listeners(),
-          routes: () => rooms.dispatch.routes(),
+          ...{ clock, spool, config: parts.inForce.config, listeners: parts.inForce.listeners },
+          intake: parts.intake(),
+          routes: () => dispatch.routes(),
         },
         request,
       ),
   });
 }
 
-function createBoxPage(
-  deps: AgentDeps,
-  authority: Authority,
-  certificate: { key: string; cert: string },
-): Web {
-  const { config, log } = deps;
-  return createWeb({
-    log: log.child({ room: 'web' }),
-    settings: config.web ?? { address: '0.0.0.0', port: 443 },
-    siteName: config.site.name ?? config.site.id,
-    hostname: config.intake.hostname,
-    certificate,
-    root: { pem: authority.rootPem, der: authority.rootDer },
-  });
-}
-
-function openBoxAuthority({ config, clock, log }: AgentDeps): Promise<Authority> {
+function openBoxAuthority({ config, clock, log }: AgentDeps, hostname: string): Promise<Authority> {
   return openAuthority({
     directory: path.join(config.dataDir, 'ca'),
-    hostname: config.intake.hostname,
+    hostname,
     addresses: boxAddresses(),
     clock,
     log: log.child({ room: 'intake' }),
@@ -263,15 +248,11 @@ function openBoxAuthority({ config, clock, log }: AgentDeps): Promise<Authority>
 }
 
 /** Looks once a day whether the certificate nears its end or the box has got another address. */
-function renewDaily(
-  deps: AgentDeps,
-  replace: (certificate: { key: string; cert: string }) => void,
-): Stoppable {
+function renewDaily(deps: AgentDeps, renew: () => Promise<void>): Stoppable {
   let timer: Timer;
   const look = async (): Promise<void> => {
     try {
-      // Opening it again makes a new certificate where the old one lacks an address or nears its end.
-      replace(await (await openBoxAuthority(deps)).certificate());
+      await renew();
     } catch (error) {
       deps.log.error('agent.certificate-not-renewed', { error: describeError(error) });
     }

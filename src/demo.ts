@@ -221,18 +221,26 @@ function formatLeg(tls: TlsFacts | null): string {
 
 function invite(output: Output, directory: string, started: AgentStarted): void {
   const [listener] = started.listeners;
-  const scanferry = `node dist/scanferry.cjs --data ${path.join(directory, 'data')}`;
-  output.line('Your turn; the agent goes on until Ctrl-C:');
+  const program = [process.execPath, process.argv[1] ?? 'scanferry'].map(shortestPath).join(' ');
+  output.line('Your turn; the agent goes on until Ctrl-C. In another terminal, in this folder:');
   output.line(
     `  swaks --server ${listener?.address}:${listener?.port} --tls --from you@contoso.com --to anna@contoso.com`,
   );
-  output.line('Where to look:');
-  output.line(`  ${scanferry} status`);
-  output.line(`  ${scanferry} queue list --state delivered`);
-  output.line(`  ${scanferry} queue show ID     cipher suites and verbatim replies`);
+  // The Node.js of this process: another one in the path may be too old.
+  output.line(`  alias scanferry='${program} --data ${path.join(directory, 'data')}'`);
+  output.line('  scanferry status');
+  output.line('  scanferry queue list --state delivered');
+  output.line('  scanferry queue show ID        (cipher suites and verbatim replies)');
+  output.line('Also:');
   output.line(`  https://127.0.0.1:${started.webPort}/   the page of the box, with its root certificate`);
   output.line(`  ${path.join(directory, 'scanferry.yaml')}   the config of this demo`);
   output.line();
+}
+
+/** A path as one would type it here. */
+function shortestPath(file: string): string {
+  const relative = path.relative('.', file);
+  return relative.length < file.length ? relative : file;
 }
 
 /** One line for each thing that happens to a visitor's message. */

@@ -9,7 +9,7 @@ import { givenDataDir, locateConfig } from './config/locate.ts';
 import { formatProblem } from './config/problems.ts';
 import { createSystemClock } from './core/clock.ts';
 import type { ExitCode } from './core/errors.ts';
-import { describeError } from './core/log.ts';
+import { describeError, type Log } from './core/log.ts';
 import { runDemo } from './demo.ts';
 import { createLog } from './log.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
@@ -32,15 +32,18 @@ const deps: CliDeps = {
 };
 
 async function runAgent(request: RunRequest): Promise<ExitCode> {
-  const { config, warnings } = loadConfig({
-    file: locateConfig(request),
-    dataDir: givenDataDir(request),
-    env: request.env,
-    profileIds,
-  });
+  const readConfig = () => {
+    const file = locateConfig(request);
+    const loaded = loadConfig({ file, dataDir: givenDataDir(request), env: request.env, profileIds });
+    return { config: loaded.config, warnings: loaded.warnings.map(formatProblem) };
+  };
+  const { config, warnings } = readConfig();
   const log = createLog(request.logLevel);
-  for (const warning of warnings) log.warn('config.warning', { message: formatProblem(warning) });
-  const agent = createAgent({ config, profiles, clock: createSystemClock(CLOCK_FLOOR_MS), log, startWorker });
+  for (const message of warnings) log.warn('config.warning', { message });
+  const clock = createSystemClock(CLOCK_FLOOR_MS);
+  const agent = createAgent({ config, profiles, clock, log, startWorker, readConfig });
+  // Before the start: a reload that comes early is answered, and does not end the process.
+  const unlisten = onHangUp(() => agent.reload('SIGHUP'), log);
   await agent.start();
   try {
     await Promise.race([untilStopped(), agent.fatal]);
@@ -49,8 +52,20 @@ async function runAgent(request: RunRequest): Promise<ExitCode> {
     log.error('agent.failed', { error: describeError(error) });
     return 1;
   } finally {
+    unlisten();
     await agent.stop();
   }
+}
+
+/** SIGHUP reads the config again, as everywhere; returns what ends that. */
+function onHangUp(reload: () => Promise<unknown>, log: Log): () => void {
+  const onSignal = (): void => {
+    reload().catch((error: unknown) => {
+      log.error('config.reload-failed', { error: describeError(error) });
+    });
+  };
+  process.on('SIGHUP', onSignal);
+  return () => process.removeListener('SIGHUP', onSignal);
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as nobody listens any more. */

@@ -2,7 +2,14 @@
 import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import type { Dispatch, RouteStatus } from '../dispatch/types.ts';
-import type { MessageDetail, MessageFilter, MessageSummary, Spool, SpoolStats } from '../spool/types.ts';
+import type {
+  MessageDetail,
+  MessageFilter,
+  MessageSummary,
+  RecipientStatus,
+  Spool,
+  SpoolStats,
+} from '../spool/types.ts';
 import { PROBLEMS } from './problems.ts';
 
 /** What commands act on; agent.ts supplies it. */
@@ -13,6 +20,17 @@ export interface ControlDeps {
   now(): number;
   spool: Spool;
   dispatch: Dispatch;
+  /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */
+  reload(by: string): Promise<ReloadReport>;
+}
+
+/** What a reload did. */
+export interface ReloadReport {
+  /** Top-level keys of the config that are different now. */
+  changed: string[];
+  /** What the new config is warned about, one sentence each. */
+  warnings: string[];
+  listeners: { address: string; port: number; tls: string }[];
 }
 
 const recipientStates = [
@@ -35,6 +53,8 @@ const messageFilter = z.strictObject({
 });
 
 const PAGE_MAX = 1000;
+/** Messages with all their attempts: a few KiB each. */
+const HISTORY_PAGE_MAX = 200;
 
 export const COMMANDS = {
   status: command(
@@ -55,18 +75,38 @@ export const COMMANDS = {
       limit: z.int().min(1).max(PAGE_MAX).default(100),
       before: z.string().nullable().default(null),
     }),
-    (deps, input): Promise<MessageSummary[]> =>
-      deps.spool.list(asFilter(input.filter), { limit: input.limit, before: input.before }),
+    async (deps, input): Promise<Expected<MessageSummary>[]> => {
+      const page = { limit: input.limit, before: input.before };
+      return withForecast(deps, await deps.spool.list(asFilter(input.filter), page));
+    },
   ),
 
   'queue.show': command(
     z.strictObject({ id: z.string().min(1) }),
-    async (deps, input): Promise<MessageDetail> => {
+    async (deps, input): Promise<Expected<MessageDetail>> => {
       const detail = await deps.spool.show(input.id);
-      if (detail === null) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
-      return detail;
+      const [shown] = detail === null ? [] : await withForecast(deps, [detail]);
+      if (shown === undefined) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
+      return shown;
     },
   ),
+
+  'history.list': command(
+    z.strictObject({
+      filter: messageFilter,
+      limit: z.int().min(1).max(HISTORY_PAGE_MAX).default(20),
+      before: z.string().nullable().default(null),
+    }),
+    async (deps, input): Promise<MessageDetail[]> => {
+      const page = { limit: input.limit, before: input.before };
+      const found = await deps.spool.list(asFilter(input.filter), page);
+      const details = await Promise.all(found.map(({ head }) => deps.spool.show(head.id)));
+      // One that housekeeping has forgotten in between is no longer history.
+      return details.filter((detail) => detail !== null);
+    },
+  ),
+
+  reload: command(z.strictObject({ by: z.string().min(1) }), (deps, input) => deps.reload(input.by)),
 
   'queue.act': command(
     z.strictObject({
@@ -106,6 +146,11 @@ export type CommandName = keyof typeof COMMANDS;
 export type CommandInput<N extends CommandName> = z.input<(typeof COMMANDS)[N]['input']>;
 export type CommandOutput<N extends CommandName> = Awaited<ReturnType<(typeof COMMANDS)[N]['run']>>;
 
+/** A message whose waiting recipients carry the time at which they will be tried, about; null where unknown. */
+export type Expected<M extends MessageSummary> = Omit<M, 'recipients'> & {
+  recipients: (RecipientStatus & { expectedAt: number | null })[];
+};
+
 export interface AgentStatus {
   version: string;
   site: string;
@@ -124,6 +169,25 @@ function command<I extends z.ZodType, O>(
   run: (deps: ControlDeps, input: z.output<I>) => Promise<O>,
 ) {
   return { input, run };
+}
+
+async function withForecast<M extends MessageSummary>(
+  { dispatch }: ControlDeps,
+  messages: readonly M[],
+): Promise<Expected<M>[]> {
+  const waiting = messages.flatMap(({ recipients }) => recipients.filter(isWaiting).map(({ id }) => id));
+  const times = waiting.length === 0 ? new Map<number, number | null>() : await dispatch.forecast(waiting);
+  return messages.map((message) => ({
+    ...message,
+    recipients: message.recipients.map((recipient) => ({
+      ...recipient,
+      expectedAt: (isWaiting(recipient) ? times.get(recipient.id) : null) ?? null,
+    })),
+  }));
+}
+
+function isWaiting({ state }: RecipientStatus): boolean {
+  return state === 'queued' || state === 'deferred';
 }
 
 /** Leaves absent keys out, as the spool's filter wants them. */

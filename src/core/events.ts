@@ -5,6 +5,9 @@ import type { TlsFacts } from './message.ts';
 export interface EventData {
   'agent.started': { version: string };
   'agent.stopped': { clean: boolean };
+  'config.applied': { by: string; changed: string[] };
+  /** A new config that was not taken; the log says why. */
+  'config.refused': { by: string; code: string };
   'message.accepted': {
     message: string;
     device: string | null;

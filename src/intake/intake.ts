@@ -1,6 +1,5 @@
 /** The SMTP intake: binds the listeners, admits connections within limits, and stops in peace. */
-import { createServer, type Server, type Socket } from 'node:net';
-import { OperatorError } from '../core/errors.ts';
+import type { Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
 import type { DeviceProfile } from '../profiles/types.ts';
@@ -9,6 +8,7 @@ import { createConversation } from './conversation.ts';
 import { createWindowCounter } from './counters.ts';
 import { createEngine } from './engine.ts';
 import { createLearnedTls } from './learned-tls.ts';
+import { createListeners } from './listeners.ts';
 import { createPolicy } from './policy.ts';
 import { createRefusals } from './refusals.ts';
 import { type ReplyCode, replyLine } from './replies.ts';
@@ -16,28 +16,25 @@ import { createSession, type Session } from './session.ts';
 import type { DeviceSettings, ListenerSettings } from './settings.ts';
 import { createSignIn } from './sign-in.ts';
 import { createContexts } from './tls.ts';
-import type { Intake, IntakeDeps, ListenerAddress, ServerCertificate } from './types.ts';
+import type { Intake, IntakeChange, IntakeDeps, ListenerAddress, ServerCertificate } from './types.ts';
 import { createUnfinished } from './unfinished.ts';
 
-interface Bound {
-  server: Server;
-  shown: ListenerAddress;
-}
-
 export function createIntake(deps: IntakeDeps): Intake {
-  const { clock, log, spool, settings } = deps;
-  const policy = createPolicy(settings, deps.devices);
+  const { clock, log, spool } = deps;
+  // A reload replaces these; a session keeps those it began with.
+  let settings = deps.settings;
+  let policy = createPolicy(settings, deps.devices);
+  let engine = createEngine({ hostname: settings.hostname, log, certificate: deps.certificate });
+  let contexts = createContexts(deps.certificate);
   const signIn = createSignIn({ clock, devices: deps.devices });
   const refusals = createRefusals({ clock, log, spool });
   const learned = createLearnedTls({ clock, log, spool });
   const messages = createWindowCounter(clock, LIMITS.messageRateWindowMs);
   const unfinished = createUnfinished({ clock, log, spool });
-  const engine = createEngine({ hostname: settings.hostname, log, certificate: deps.certificate });
+  const listeners = createListeners({ log, onConnection: accept });
   const sessions = new Set<Session>();
   /** Open connections per address. */
   const connections = new Map<string, number>();
-  let contexts = createContexts(deps.certificate);
-  let bound: Bound[] = [];
   let isStopping = false;
 
   function profileOf({ profile }: DeviceSettings): DeviceProfile | null {
@@ -131,76 +128,45 @@ export function createIntake(deps: IntakeDeps): Intake {
     );
   }
 
-  function bind(listener: ListenerSettings): Promise<Bound> {
-    return new Promise((resolve, reject) => {
-      const shown: ListenerAddress = { address: listener.address, port: listener.port, tls: listener.tls };
-      // Half-open, so that a device which closes its side after the final dot still gets its reply.
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-        accept(socket, listener, shown),
-      );
-      server.once('error', (error) => reject(bindError(listener, error)));
-      server.listen({ host: listener.address, port: listener.port }, () => {
-        const at = server.address();
-        if (at !== null && typeof at === 'object') shown.port = at.port;
-        server.removeAllListeners('error');
-        server.on('error', (error) =>
-          log.error('intake.listener-error', { ...shown, error: describeError(error) }),
-        );
-        log.info('intake.listening', { ...shown, floor: listener.floor });
-        resolve({ server, shown });
-      });
-    });
-  }
-
   async function start(): Promise<ListenerAddress[]> {
     isStopping = false;
     await learned.load();
-    const results = await Promise.allSettled(settings.listeners.map(bind));
-    bound = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) {
-      await stop();
-      throw failed.reason;
-    }
-    return bound.map(({ shown }) => shown);
+    return listeners.replace(settings.listeners);
+  }
+
+  async function reload(change: IntakeChange): Promise<ListenerAddress[]> {
+    const { certificate, devices } = change;
+    const next = {
+      policy: createPolicy(change.settings, devices),
+      engine: createEngine({ hostname: change.settings.hostname, log, certificate }),
+      contexts: createContexts(certificate),
+    };
+    // The only step that may fail; until it has succeeded nothing has changed.
+    const addresses = await listeners.replace(change.settings.listeners);
+    ({ settings } = change);
+    ({ policy, engine, contexts } = next);
+    signIn.replaceDevices(devices);
+    return addresses;
   }
 
   async function stop(): Promise<void> {
     isStopping = true;
-    const closing = bound.map(({ server }) => new Promise<void>((resolve) => server.close(() => resolve())));
-    bound = [];
+    const closed = listeners.close();
     for (const session of sessions) session.finish();
     const timer = clock.schedule(LIMITS.stopMaxMs, () => {
       for (const session of sessions) session.cut();
     });
-    await Promise.all(closing);
+    await closed;
     timer.cancel();
   }
 
   return {
     start,
+    reload,
     stop,
     replaceCertificate(certificate: ServerCertificate) {
       contexts = createContexts(certificate);
     },
     issueTestLogin: signIn.issueTestLogin,
   };
-}
-
-const BIND_ADVICE: Record<string, string> = {
-  EADDRINUSE: 'Stop the other program that uses the port (`ss -ltnp` shows it), or choose another port.',
-  EACCES: 'Ports below 1024 need the right CAP_NET_BIND_SERVICE; the packaged service has it.',
-  EADDRNOTAVAIL: 'Use an address that this box has, or 0.0.0.0 for all of them.',
-};
-
-function bindError(listener: ListenerSettings, error: Error): OperatorError {
-  const code = 'code' in error ? String(error.code) : '';
-  return new OperatorError(
-    {
-      code: 'intake.port-unavailable',
-      cause: `The port ${listener.port} at ${listener.address} can't be opened for devices (${code || error.message}).`,
-      advice: BIND_ADVICE[code] ?? 'Check address and port of this listener under intake.listeners.',
-    },
-    { cause: error },
-  );
 }

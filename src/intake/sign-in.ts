@@ -27,6 +27,8 @@ export interface SignIn {
   /** True while an address has failed too often; nothing is checked then. */
   isThrottled(address: string): boolean;
   issueTestLogin(): TestLogin;
+  /** The logins of these devices from now on; test logins and counted failures stay. */
+  replaceDevices(devices: readonly DeviceSettings[]): void;
 }
 
 interface Login {
@@ -39,9 +41,7 @@ const TEST_PASSWORD_BYTES = 24;
 
 export function createSignIn(deps: { clock: Clock; devices: readonly DeviceSettings[] }): SignIn {
   const logins = new Map<string, Login>();
-  for (const device of deps.devices) {
-    if (device.login) logins.set(device.login.user, { password: device.login.password, as: device });
-  }
+  addDevices(deps.devices);
   const failures = createWindowCounter(deps.clock, LIMITS.authFailureWindowMs);
   /** Compared with when the user is not known, so that the answer takes as long. */
   const nobody: Login = {
@@ -49,7 +49,17 @@ export function createSignIn(deps: { clock: Clock; devices: readonly DeviceSetti
     as: 'test',
   };
 
+  function addDevices(devices: readonly DeviceSettings[]): void {
+    for (const device of devices) {
+      if (device.login) logins.set(device.login.user, { password: device.login.password, as: device });
+    }
+  }
+
   return {
+    replaceDevices(devices) {
+      for (const [user, { as }] of logins) if (as !== 'test') logins.delete(user);
+      addDevices(devices);
+    },
     hasLogins: () => logins.size > 0,
     knows: (user) => logins.has(user),
     check(address, { user, proof }) {

@@ -23,6 +23,9 @@ export interface IntakeDeps {
   certificate: ServerCertificate;
 }
 
+/** What a reload of the config may replace while intake runs. */
+export type IntakeChange = Pick<IntakeDeps, 'settings' | 'devices' | 'certificate'>;
+
 export interface ListenerAddress {
   address: string;
   port: number;
@@ -41,6 +44,11 @@ export interface Intake {
   start(): Promise<ListenerAddress[]>;
   /** Takes no new connections, lets open DATA finish within LIMITS.stopMaxMs, then closes. */
   stop(): Promise<void>;
+  /**
+   * Goes on with other settings and devices: connections that are open keep the policy they began with, ports that
+   * didn't change stay open. Rejects with OperatorError when a new port can't be opened; nothing has changed then.
+   */
+  reload(change: IntakeChange): Promise<ListenerAddress[]>;
   replaceCertificate(certificate: ServerCertificate): void;
   issueTestLogin(): TestLogin;
 }

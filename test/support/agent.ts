@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Agent, type AgentStarted, createAgent } from '../../src/agent.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problems.ts';
 import { type Clock, createSystemClock } from '../../src/core/clock.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
 import type { MessageDetail, MessageFilter } from '../../src/spool/types.ts';
@@ -21,6 +22,8 @@ export interface TestAgent {
   settled(count: number, states?: string[], filter?: MessageFilter): Promise<MessageDetail[]>;
   /** Resolves when `look` returns something, asked again after every change of the spool. */
   when<T>(look: () => Promise<T | null>, what: string): Promise<T>;
+  /** Replaces the YAML of everything but `dataDir`; a reload reads it. */
+  rewrite(yaml: string): void;
   /** Stops and removes the folder; `keep` leaves the folder for another start. */
   stop(options?: { keep?: boolean }): Promise<void>;
 }
@@ -47,14 +50,18 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
   for (const [name, text] of Object.entries(options.files ?? {}))
     writeFileSync(path.join(directory, name), text);
   const profiles = builtInCatalogue();
-  const { config } = loadConfig({
-    file,
-    env: { ...options.env },
-    profileIds: [...profiles.keys()],
-  });
+  const readConfig = () => {
+    const { config, warnings } = loadConfig({
+      file,
+      env: { ...options.env },
+      profileIds: [...profiles.keys()],
+    });
+    return { config, warnings: warnings.map(formatProblem) };
+  };
   const log = createQuietLog();
   const agent = createAgent({
-    config,
+    config: readConfig().config,
+    readConfig,
     profiles,
     clock: options.clock ?? createSystemClock(0),
     log,
@@ -94,6 +101,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
       return listener.port;
     },
     when,
+    rewrite: (yaml) => writeFileSync(file, `dataDir: data\n${yaml}`),
     settled: (count, states = ['delivered'], filter = {}) =>
       when(
         async () => {

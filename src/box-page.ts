@@ -1,0 +1,77 @@
+/** The page of the box as the config wants it: on, off, or moved to another place. */
+import type { Config } from './config/schema.ts';
+import type { Log } from './core/log.ts';
+import type { Authority } from './intake/authority.ts';
+import type { ServerCertificate } from './intake/types.ts';
+import { createWeb, type Web } from './web/web.ts';
+
+export interface BoxPage {
+  /**
+   * Opens, closes or moves the page; resolves with its port, or null where it is off. Rejects with OperatorError
+   * when the new place can't be had; the page is then where it was.
+   */
+  show(config: Config, certificate: ServerCertificate): Promise<number | null>;
+  replaceCertificate(certificate: ServerCertificate): void;
+  stop(): Promise<void>;
+}
+
+interface Shown {
+  web: Web;
+  port: number;
+  config: Config;
+}
+
+export function createBoxPage(deps: { log: Log; authority: Authority }): BoxPage {
+  let shown: Shown | null = null;
+
+  async function open(config: Config, certificate: ServerCertificate): Promise<Shown | null> {
+    if (config.web === undefined) return null;
+    const web = createWeb({
+      log: deps.log,
+      settings: config.web,
+      siteName: nameOf(config),
+      hostname: config.intake.hostname,
+      certificate,
+      root: { pem: deps.authority.rootPem, der: deps.authority.rootDer },
+    });
+    return { web, port: await web.start(), config };
+  }
+
+  return {
+    async show(config, certificate) {
+      if (shown !== null && isSame(shown.config, config)) {
+        shown.web.replaceCertificate(certificate);
+        return shown.port;
+      }
+      const before = shown;
+      // First closed, then opened: the new place may be the old port at another address.
+      await before?.web.stop();
+      shown = null;
+      try {
+        shown = await open(config, certificate);
+      } catch (error) {
+        shown = before === null ? null : await open(before.config, certificate);
+        throw error;
+      }
+      return shown?.port ?? null;
+    },
+    replaceCertificate: (certificate) => shown?.web.replaceCertificate(certificate),
+    async stop() {
+      await shown?.web.stop();
+      shown = null;
+    },
+  };
+}
+
+function isSame(a: Config, b: Config): boolean {
+  const [one, other] = [a, b].map((config) => ({
+    ...config.web,
+    hostname: config.intake.hostname,
+    name: nameOf(config),
+  }));
+  return b.web !== undefined && JSON.stringify(one) === JSON.stringify(other);
+}
+
+function nameOf({ site }: Config): string {
+  return site.name ?? site.id;
+}

@@ -1,0 +1,140 @@
+/**
+ * A reload of the config: read, compare, apply, without dropping a connection.
+ *
+ * One config is in force as a whole. What can't be read, can't be applied, or needs a restart leaves the old one as
+ * it is, and says why. So the steps that may fail come first, and are undone when one after them fails.
+ */
+import type { BoxPage } from './box-page.ts';
+import { changedFixedKeys, changedKeys } from './config/compare.ts';
+import type { Config } from './config/schema.ts';
+import type { ReloadReport } from './control/commands.ts';
+import { type Explanation, OperatorError } from './core/errors.ts';
+import { describeError, type Log } from './core/log.ts';
+import type { Dispatch } from './dispatch/types.ts';
+import type { Intake, ListenerAddress, ServerCertificate } from './intake/types.ts';
+import type { Route } from './routes/types.ts';
+import type { RoutesInUse } from './routes-in-use.ts';
+import type { Spool } from './spool/types.ts';
+
+/** What is in force; a reload replaces it. */
+export interface InForce {
+  config: Config;
+  routes: Route[];
+  listeners: ListenerAddress[];
+}
+
+export interface ReloaderDeps {
+  log: Log;
+  /** Throws OperatorError with every problem of the config. */
+  readConfig(): { config: Config; warnings: string[] };
+  spool: Spool;
+  dispatch: Dispatch;
+  intake: Intake;
+  routesInUse: RoutesInUse;
+  page: BoxPage;
+  /** The certificate for devices, under a host name. */
+  certificateFor(hostname: string): Promise<ServerCertificate>;
+  inForce: InForce;
+}
+
+export interface Reloader {
+  /** @param by who asked for it. Rejects with OperatorError (exit code 2); everything is as before then. */
+  reload(by: string): Promise<ReloadReport>;
+  /** Takes no further reload; resolves when none is under way. */
+  stop(): Promise<void>;
+}
+
+export const RELOAD_PROBLEMS = {
+  notRunning: (): Explanation => ({
+    code: 'config.not-running',
+    cause: 'The agent is just starting or stopping, so no other config can be applied now.',
+    advice: 'Try again in a moment.',
+  }),
+  needsRestart: (keys: string): Explanation => ({
+    code: 'config.needs-restart',
+    cause: `${keys} can't change while the agent runs, so nothing of the new config was applied.`,
+    advice: 'Restart the agent to apply it, or put the old value back.',
+  }),
+  notApplied: (detail: string): Explanation => ({
+    code: 'config.not-applied',
+    cause: `The new config could not be applied: ${detail}.`,
+    advice: 'Correct what it names, then reload again.',
+  }),
+} as const;
+
+export function createReloader(deps: ReloaderDeps): Reloader {
+  const { log, spool, inForce } = deps;
+  let last: Promise<unknown> = Promise.resolve();
+  let isStopped = false;
+
+  async function reload(by: string): Promise<ReloadReport> {
+    try {
+      const { config, warnings } = deps.readConfig();
+      const changed = changedKeys(inForce.config, config);
+      if (changed.length > 0) await apply(config);
+      log.info('config.applied', { by, changed, warnings });
+      await spool.record({ type: 'config.applied', data: { by, changed } });
+      return { changed, warnings, listeners: inForce.listeners };
+    } catch (error) {
+      return refuse(error, by);
+    }
+  }
+
+  async function refuse(error: unknown, by: string): Promise<never> {
+    const { code, cause, advice } =
+      error instanceof OperatorError ? error.explanation : RELOAD_PROBLEMS.notApplied(describeError(error));
+    log.error('config.refused', { by, code, cause });
+    await spool.record({ type: 'config.refused', data: { by, code } });
+    const explanation = { code, cause, advice: `The agent goes on with the config it has. ${advice}` };
+    throw new OperatorError(explanation, { exitCode: 2, cause: error });
+  }
+
+  async function apply(next: Config): Promise<void> {
+    const fixed = changedFixedKeys(inForce.config, next);
+    if (fixed.length > 0) throw new OperatorError(RELOAD_PROBLEMS.needsRestart(fixed.join(' and ')));
+    const routes = deps.routesInUse.create(next);
+    try {
+      await openPlaces(next);
+      await spool.configure(next.spool);
+    } catch (error) {
+      await deps.routesInUse.retire(routes, Promise.resolve());
+      throw error;
+    }
+    const { routing, spool: settings } = next;
+    const whenFree = deps.dispatch.replace({ routes, routing, maxAgeHours: settings.maxAgeHours });
+    void deps.routesInUse.retire(inForce.routes, whenFree);
+    inForce.routes = routes;
+    inForce.config = next;
+  }
+
+  /** Listeners and page, where the system has the last word. */
+  async function openPlaces(next: Config): Promise<void> {
+    const certificate = await deps.certificateFor(next.intake.hostname);
+    inForce.listeners = await deps.intake.reload(intakeOf(next, certificate));
+    try {
+      await deps.page.show(next, certificate);
+    } catch (error) {
+      const before = await deps.certificateFor(inForce.config.intake.hostname);
+      inForce.listeners = await deps.intake.reload(intakeOf(inForce.config, before));
+      throw error;
+    }
+  }
+
+  return {
+    reload(by) {
+      if (isStopped) return Promise.reject(new OperatorError(RELOAD_PROBLEMS.notRunning()));
+      // One after the other: the second compares with what the first has made.
+      const next = last.then(() => reload(by));
+      last = next.catch(() => {});
+      return next;
+    },
+    async stop() {
+      isStopped = true;
+      await last;
+    },
+  };
+}
+
+function intakeOf({ intake, devices }: Config, certificate: ServerCertificate) {
+  return { settings: intake, devices, certificate };
+}
