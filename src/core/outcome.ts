@@ -22,6 +22,8 @@ export type RecipientOutcome =
       uncertain: boolean;
       /** The other side asked for at least this long a pause. */
       retryAfterMs: number | null;
+      /** The others of its envelope went or wait by themselves: it goes at once in the next one and spends no try. */
+      split?: true;
     }
   | { kind: 'rejected'; reply: Reply | null; why: Explanation }
   /** Kept until a person decides, because trying on would do harm (a wrong sender throttles the mailbox). */

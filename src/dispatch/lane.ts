@@ -153,8 +153,6 @@ function verdictOf(report: DeliveryReport | null): RouteVerdict {
   return report.fault ? { kind: 'fault', fault: report.fault } : { kind: 'good' };
 }
 
-function wasTooManyConnections(report: DeliveryReport): boolean {
-  return report.results.some(
-    ({ outcome }) => outcome.kind === 'retry' && outcome.reply?.code === TOO_MANY_CONNECTIONS,
-  );
+function wasTooManyConnections({ fault }: DeliveryReport): boolean {
+  return fault?.reply?.code === TOO_MANY_CONNECTIONS;
 }

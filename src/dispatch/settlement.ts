@@ -80,6 +80,7 @@ function settleRetry(
   context: SettleContext,
 ): RecipientSettlement {
   const trouble = troubleOf(outcome);
+  if (outcome.split) return splitOff(recipient, trouble, context);
   const delayMs = retryDelayMs(recipient.tries + 1, outcome.retryAfterMs, context.random());
   const waitMs = waitWithinAge(delayMs, context.ageMs, context.maxAgeMs);
   const { uncertain } = outcome;
@@ -93,6 +94,16 @@ function settleRetry(
     uncertain,
     ...trouble,
   };
+}
+
+/** Due at once: each envelope that is split gets smaller, so this ends. */
+function splitOff(
+  { id }: ClaimedRecipient,
+  trouble: ReturnType<typeof troubleOf>,
+  { now }: SettleContext,
+): RecipientSettlement {
+  const due = { nextAttemptAt: now, spendTry: false, uncertain: false };
+  return { recipientId: id, state: 'deferred', ...due, ...trouble };
 }
 
 function troubleOf({ why, reply }: Exclude<RecipientOutcome, { kind: 'delivered' }>) {

@@ -27,6 +27,8 @@ import { HeaderTooLarge, openWireBody, type WireBody } from './wire-body.ts';
 export interface Way {
   kind: RouteKind;
   limits: RouteLimits;
+  /** Domains that are the tenant's own for certain, lower case. */
+  ownDomains: readonly string[];
   log: Log;
   clock: Clock;
   /** A session that may send; `isKept` when it has sent before. Throws RouteFailure, SessionRefused, AttemptAborted. */
@@ -153,7 +155,10 @@ async function attemptOnce(
   else session.quit();
   if (transfer.end === 'body-failed')
     way.log.error('message.body-unreadable', { message: head.id, reason: transfer.failure?.message });
-  return readTransfer(transfer, { recipients, kind: way.kind, upstream: session.upstream, seenAddress });
+  return readTransfer(transfer, {
+    ...{ recipients, seenAddress, kind: way.kind, ownDomains: way.ownDomains, upstream: session.upstream },
+    size: { bodyBytes: head.bodyBytes, bytesMax: way.limits.messageBytesMax },
+  });
 }
 
 function refusedReport(failure: RouteFailure, { log }: Way): DeliveryReport {

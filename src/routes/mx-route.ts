@@ -17,6 +17,7 @@ export function createMxRoute(
   const way: Way = {
     kind: settings.kind,
     limits: settings.limits,
+    ownDomains: [settings.domain],
     log: deps.log,
     clock: deps.clock,
     async acquire(signal) {

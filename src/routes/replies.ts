@@ -27,6 +27,8 @@ export interface Verdict {
   retryAfterMs: number | null;
   /** The cure needs the address that the other side saw. */
   tellsAddress: boolean;
+  tellsSize: boolean;
+  sparesOwnDomains: boolean;
 }
 
 /** Reads a negative or unreadable reply; pure. */
@@ -39,6 +41,8 @@ export function classify(reply: Reply, stage: ReplyStage, kind: RouteKind): Verd
     why: { code: `reply.${row.id}`, cause: row.cause, advice: row.advice },
     retryAfterMs: row.retryAfterMs ?? null,
     tellsAddress: row.tellsAddress ?? false,
+    tellsSize: row.tellsSize ?? false,
+    sparesOwnDomains: row.sparesOwnDomains ?? false,
   };
 }
 

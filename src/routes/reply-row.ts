@@ -46,6 +46,10 @@ export interface ReplyRow {
   retryAfterMs?: number;
   /** The cause names the address that the other side saw, because the cure needs it. */
   tellsAddress?: true;
+  /** The cause names the size of the message and the limit of the route. */
+  tellsSize?: true;
+  /** Recipients in the route's own domains are not meant: they go at once without the others. */
+  sparesOwnDomains?: true;
   cause: string;
   advice: string;
   source: string;
@@ -56,8 +60,6 @@ const MINUTE = 60 * SECOND;
 
 /** Pauses the table asks for, in milliseconds. */
 export const PAUSES = {
-  /** A refused remainder of an envelope goes at once, after the accepted part. */
-  split: SECOND,
   /** Microsoft counts submission per minute (smtp-submission-improvements). */
   rate: MINUTE,
   /** Greylisting lasts minutes; asking sooner prolongs it. */

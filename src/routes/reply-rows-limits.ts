@@ -68,7 +68,6 @@ export const LIMIT_ROWS: readonly ReplyRow[] = [
     when: [{ enhanced: ['4.5.3'], text: /multiple regions/i }],
     action: 'split',
     scope: 'recipient',
-    retryAfterMs: PAUSES.split,
     cause: 'The recipients of one envelope are in different Microsoft regions.',
     advice: 'Nothing to do, the rest goes in an envelope of its own.',
     source: 'GitHub Mailu/Mailu#3013',
@@ -81,7 +80,6 @@ export const LIMIT_ROWS: readonly ReplyRow[] = [
     ],
     action: 'split',
     scope: 'recipient',
-    retryAfterMs: PAUSES.split,
     cause: 'The envelope had more recipients than the other side takes at once.',
     advice: 'Nothing to do, the rest goes in an envelope of its own.',
     source: `${NDR_PAGE}; RFC 5321 section 4.5.3.1.10`,
@@ -119,6 +117,16 @@ export const LIMIT_ROWS: readonly ReplyRow[] = [
     source: THROTTLING,
   },
   {
+    id: 'repeated-would-throttle',
+    when: [{ codes: [554], enhanced: ['5.2.253-255'] }],
+    action: 'hold',
+    scope: 'message',
+    cause: 'Microsoft refused the message for a reason that throttles the whole mailbox when it is repeated.',
+    advice:
+      'Read the reply: .253 is a missing licence, .254 too many recipients, .255 wrong recipients; cure it, then release the message.',
+    source: `${THROTTLING}; the code as in GitHub gophish/gophish#2900`,
+  },
+  {
     id: 'mailbox-full',
     stages: ['mail', 'data', 'final'],
     when: [
@@ -138,6 +146,7 @@ export const LIMIT_ROWS: readonly ReplyRow[] = [
     action: 'pause',
     scope: 'recipient',
     retryAfterMs: PAUSES.quota,
+    sparesOwnDomains: true,
     cause: 'The tenant has used up the external recipients that Microsoft allows it in 24 hours.',
     advice: 'Wait, or ask Microsoft 365 support; a sender in onmicrosoft.com has a limit of only 100.',
     source: `techcommunity.microsoft.com 4372797; ${NDR_PAGE}`,
@@ -148,8 +157,10 @@ export const LIMIT_ROWS: readonly ReplyRow[] = [
     when: [{ enhanced: ['5.2.270', '5.3.4', '5.2.3'] }, { codes: [552] }],
     action: 'fail',
     scope: 'message',
+    tellsSize: true,
     cause: 'The message is larger than the other side takes.',
-    advice: 'Scan with fewer pages or a lower resolution, or raise MaxSendSize of the mailbox.',
+    advice:
+      'Scan with fewer pages or a lower resolution, or raise MaxSendSize of the mailbox; set limits.messageBytesMax of the route to what the mailbox takes.',
     source: 'RelayBridge documentation; RFC 3463 section 3.4; RFC 1870 section 6',
   },
   {

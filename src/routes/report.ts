@@ -1,5 +1,6 @@
 /** Reads a finished dialogue into a report: each recipient's outcome, and the fault where the route has one. */
 import type { Explanation } from '../core/errors.ts';
+import { domainOf } from '../core/message.ts';
 import type { DeliveryReport, RecipientOutcome, Reply, RouteFault, UpstreamFacts } from '../core/outcome.ts';
 import type { Exchange } from './dialogue.ts';
 import { explainMessage, type MessageCode } from './explanations.ts';
@@ -34,14 +35,23 @@ export function refusedFault(
   const reply = exchange.reply;
   const stage: ReplyStage = exchange.stage === 'quit' ? 'connect' : exchange.stage;
   const verdict = classify(reply ?? { code: 0, enhanced: null, text: '' }, stage, kind);
-  return new RouteFailure(faultOf(verdict, reply, seenAddress), { upstream });
+  return new RouteFailure(faultOf(verdict, reply, { seenAddress, size: null }), { upstream });
 }
 
-export interface TransferContext {
+/** What an administrator needs beside the sentence of the table. */
+interface Circumstances {
+  /** The address of the box as the other side sees it, to type in there. */
+  seenAddress: string | null;
+  /** The message and the limit of the route, in bytes. */
+  size: { bodyBytes: number; bytesMax: number } | null;
+}
+
+export interface TransferContext extends Circumstances {
   recipients: readonly string[];
   kind: RouteKind;
   upstream: UpstreamFacts;
-  seenAddress: string | null;
+  /** Domains that are the tenant's own for certain, lower case. */
+  ownDomains: readonly string[];
 }
 
 /** What one transfer means for each recipient. A recipient without a result was not touched. */
@@ -50,16 +60,44 @@ export function readTransfer(transfer: Transfer, context: TransferContext): Deli
   if (mail === null) return nothingSaid(transfer, context);
   const rcpts = transfer.exchanges.filter(({ stage }) => stage === 'rcpt');
   const shared = isPositive(mail) ? afterRecipients(transfer, context) : judge(mail, 'mail', context);
-  const results: DeliveryReport['results'] = [];
-  let fault: RouteFault | null = null;
-  context.recipients.forEach((address, index) => {
+  const answers = context.recipients.map((address, index): Answer => {
     const reply = rcpts[index]?.reply ?? null;
     const isOwn = isPositive(mail) && reply !== null && !isPositive(reply);
-    const meaning = isOwn ? judge(reply, 'rcpt', context) : shared;
-    if (meaning.outcome !== null) results.push({ address, outcome: meaning.outcome });
-    fault ??= meaning.fault;
+    return { address, meaning: isOwn ? judge(reply, 'rcpt', context) : shared };
   });
-  return { upstream: context.upstream, results, fault };
+  const results = answers.flatMap(({ address, meaning: { outcome } }) =>
+    outcome === null ? [] : [{ address, outcome }],
+  );
+  const fault = answers.find(({ meaning }) => meaning.fault !== null)?.meaning.fault ?? null;
+  return { upstream: context.upstream, results: splitOff(results, answers, context), fault };
+}
+
+interface Answer {
+  address: string;
+  meaning: Meaning;
+}
+
+/**
+ * Marks those that go at once in an envelope of their own: what was too much beside recipients that went, and
+ * recipients of the tenant itself beside outside ones that may not go now. Either way the next envelope is smaller.
+ */
+function splitOff(
+  results: DeliveryReport['results'],
+  answers: readonly Answer[],
+  { ownDomains }: TransferContext,
+): DeliveryReport['results'] {
+  const isDelivered = results.some(({ outcome }) => outcome.kind === 'delivered');
+  const isOwn = (address: string) => ownDomains.includes(domainOf(address));
+  const isMixed = results.some(({ address }) => isOwn(address) !== isOwn(results[0]?.address ?? ''));
+  const goesAtOnce = ({ address, meaning: { verdict } }: Answer) =>
+    (verdict?.action === 'split' && isDelivered) ||
+    (verdict?.sparesOwnDomains === true && isMixed && isOwn(address));
+  const atOnce = new Set(answers.filter(goesAtOnce).map(({ address }) => address));
+  return results.map(({ address, outcome }) =>
+    outcome.kind === 'retry' && atOnce.has(address)
+      ? { address, outcome: { ...outcome, split: true, retryAfterMs: null } }
+      : { address, outcome },
+  );
 }
 
 /** Whether MAIL was not even taken, so that a kept connection may just have been too old. */
@@ -79,9 +117,11 @@ export function isReusable(transfer: Transfer): boolean {
 interface Meaning {
   outcome: RecipientOutcome | null;
   fault: RouteFault | null;
+  /** Of the reply table, where a reply decided. */
+  verdict: Verdict | null;
 }
 
-const UNTOUCHED: Meaning = { outcome: null, fault: null };
+const UNTOUCHED: Meaning = { outcome: null, fault: null, verdict: null };
 
 function nothingSaid({ end, failure }: Transfer, context: TransferContext): DeliveryReport {
   if (end === 'body-failed')
@@ -103,29 +143,32 @@ function afterRecipients(transfer: Transfer, context: TransferContext): Meaning 
 function afterFinalReply(final: Reply, transfer: Transfer, context: TransferContext): Meaning {
   if (!isPositive(final)) return judge(final, 'final', context);
   // A "yes" to a message that is not all there yet is worth nothing.
-  if (!transfer.isDotSent) return { outcome: retryBecause('message.answered-early', false), fault: null };
-  return { outcome: { kind: 'delivered', reply: final }, fault: null };
+  if (!transfer.isDotSent) return decided(retryBecause('message.answered-early', false));
+  return decided({ kind: 'delivered', reply: final });
 }
 
 function withoutFinalReply({ end, isDotSent, failure }: Transfer): Meaning {
-  if (end === 'body-failed') return { outcome: retryBecause('message.body-unreadable', false), fault: null };
+  if (end === 'body-failed') return decided(retryBecause('message.body-unreadable', false));
   if (end === 'aborted' && !isDotSent) return UNTOUCHED;
   const why =
     failure instanceof RouteFailure && !isDotSent
       ? failure.fault.why
       : explainMessage(isDotSent ? 'message.answer-lost' : 'message.connection-lost');
-  return { outcome: retry(why, { isUncertain: isDotSent }), fault: null };
+  return decided(retry(why, { isUncertain: isDotSent }));
+}
+
+function decided(outcome: RecipientOutcome): Meaning {
+  return { ...UNTOUCHED, outcome };
 }
 
 function judge(reply: Reply, stage: ReplyStage, context: TransferContext): Meaning {
   const verdict = classify(reply, stage, context.kind);
-  if (verdict.scope === 'route')
-    return { outcome: null, fault: faultOf(verdict, reply, context.seenAddress) };
-  return { outcome: outcomeOf(verdict, reply, context.seenAddress), fault: null };
+  if (verdict.scope === 'route') return { outcome: null, fault: faultOf(verdict, reply, context), verdict };
+  return { outcome: outcomeOf(verdict, reply, context), fault: null, verdict };
 }
 
-function outcomeOf(verdict: Verdict, reply: Reply, seenAddress: string | null): RecipientOutcome {
-  const why = withAddress(verdict, seenAddress);
+function outcomeOf(verdict: Verdict, reply: Reply, circumstances: Circumstances): RecipientOutcome {
+  const why = withDetails(verdict, circumstances);
   switch (verdict.action) {
     case 'fail':
       return { kind: 'rejected', reply, why };
@@ -139,20 +182,25 @@ function outcomeOf(verdict: Verdict, reply: Reply, seenAddress: string | null): 
   }
 }
 
-function faultOf(verdict: Verdict, reply: Reply | null, seenAddress: string | null): RouteFault {
+function faultOf(verdict: Verdict, reply: Reply | null, circumstances: Circumstances): RouteFault {
   const healsByTime = verdict.action === 'back-off' || verdict.retryAfterMs !== null;
   return {
-    why: withAddress(verdict, seenAddress),
+    why: withDetails(verdict, circumstances),
     reply,
     needsPerson: !healsByTime,
     retryAfterMs: verdict.retryAfterMs,
   };
 }
 
-/** The address of the box as the other side sees it is what an administrator has to type in there. */
-function withAddress({ why, tellsAddress }: Verdict, seenAddress: string | null): Explanation {
-  if (!tellsAddress || seenAddress === null) return why;
-  return { ...why, cause: why.cause.replace(/\.$/, ` (Microsoft sees this box as ${seenAddress}).`) };
+function withDetails({ why, ...verdict }: Verdict, { seenAddress, size }: Circumstances): Explanation {
+  const details = [
+    ...(verdict.tellsAddress && seenAddress !== null ? [`Microsoft sees this box as ${seenAddress}`] : []),
+    ...(verdict.tellsSize && size !== null
+      ? [`${size.bodyBytes} bytes, the limit set for the route is ${size.bytesMax}`]
+      : []),
+  ];
+  if (details.length === 0) return why;
+  return { ...why, cause: why.cause.replace(/\.$/, ` (${details.join('; ')}).`) };
 }
 
 /** Tried again for a reason of our own. */

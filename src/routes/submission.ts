@@ -22,6 +22,7 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
   const way: Way = {
     kind: settings.kind,
     limits,
+    ownDomains: [domainOf(mailbox)],
     log: deps.log,
     clock: deps.clock,
     async acquire(signal, isFreshWanted) {

@@ -87,6 +87,11 @@ export const REPLIES = {
     'auth',
     '535 5.7.139 Authentication unsuccessful, the request to the federated STS has failed.',
   ),
+  '535-5.7.139': at(
+    'submission',
+    'auth',
+    '535 5.7.139 Authentication unsuccessful, a policy that no table knows.',
+  ),
   '550-5.7.30': at(
     'submission',
     'auth',
@@ -104,12 +109,19 @@ export const REPLIES = {
     'data-end',
     '554 5.2.252 SendAsDenied; the mailbox is not allowed to send as this sender',
   ),
+  '554-5.2.254': at('submission', 'data-end', '554 5.2.254 More recipients than the mailbox may send to'),
+  '554-5.2.255': at('submission', 'data-end', '554 5.2.255 Recipients that are no addresses'),
   '554-5.2.0-sendas': at(
     'submission',
     'data-end',
     '554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed to process message due to a permanent exception',
   ),
   '550-5.2.251': at('submission', 'data-end', '550 5.2.251 The sending mailbox is full'),
+  '550-5.2.252': at(
+    'submission',
+    'data-end',
+    '550 5.2.252 Sender throttled after repeated refusals to send as another',
+  ),
   '550-5.2.253': at('submission', 'data-end', '550 5.2.253 The sending mailbox has no licence'),
   '550-5.2.254': at('submission', 'data-end', '550 5.2.254 Too many recipients'),
   '550-5.2.255': at('submission', 'data-end', '550 5.2.255 Invalid recipients'),

@@ -188,6 +188,37 @@ describe('dispatch', () => {
     expect(new Set(await statesOf(test.spool, id))).toEqual(new Set(['delivered']));
   });
 
+  it('sends a split remainder at once, in an envelope of its own, without spending a try', async () => {
+    const why = { code: 'reply.too-many-recipients', cause: 'Too many.', advice: 'None.' };
+    const mailbox = createScriptedRoute({
+      id: 'mailbox',
+      clock,
+      answer: (message) => {
+        const [first] = message.recipients;
+        const { results, ...report } = reportOf(message, outcomes.delivered);
+        return {
+          ...report,
+          results: results.map(({ address, outcome }) =>
+            address === first
+              ? { address, outcome }
+              : { address, outcome: { ...outcomes.retry, why, split: true } },
+          ),
+        };
+      },
+    });
+    const recipients = ['a@contoso.com', 'b@contoso.com', 'c@contoso.com'];
+    const id = await accept(test.spool, clock, { recipients });
+    const { quiet } = await run(mailbox);
+    await quiet();
+    expect(mailbox.asked.map(({ message }) => message.recipients.length)).toEqual([3, 2, 1]);
+    const detail = await show(test.spool, id);
+    expect(detail.recipients.map(({ state, tries }) => [state, tries])).toEqual([
+      ['delivered', 1],
+      ['delivered', 1],
+      ['delivered', 1],
+    ]);
+  });
+
   it('fails a recipient that no route can ever carry, and says what to do', async () => {
     const direct = createScriptedRoute({ id: 'direct', clock, domains: ['contoso.com'] });
     const id = await accept(test.spool, clock, { recipients: ['a@contoso.com', 'b@fabrikam.com'] });

@@ -309,14 +309,15 @@ describe('the limits of a route', () => {
     for (let i = 0; i < 6; i++) await accept(test.spool, clock);
     const { dispatch, quiet, pass } = await run(mailbox);
     const reply = { code: 432, enhanced: '4.3.2', text: '432 4.3.2 Concurrent connections limit exceeded' };
-    const first = mailbox.asked[0]?.message;
-    if (!first) throw new Error('nothing was asked');
-    gate.release(reportOf(first, { ...outcomes.retry, reply }));
-    await quiet();
+    gate.release(faultReport('reply.concurrent-connections', { reply }));
     gate.release();
     gate.release();
     await quiet();
-    expect(dispatch.routes()[0]?.connectionsInUse).toBe(1);
+    await pass(MINUTE);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'probing', connectionsInUse: 1 });
+    gate.release();
+    await quiet();
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'open', connectionsInUse: 1 });
     await pass(10 * MINUTE, 10_000);
     expect(dispatch.routes()[0]?.connectionsInUse).toBe(3);
     while (gate.waiting() > 0) {

@@ -82,9 +82,19 @@ test('refused remainders of an envelope are due again at once', async () => {
   expect(outcomeFor(report, 'b@contoso.com')).toMatchObject({
     kind: 'retry',
     uncertain: false,
-    retryAfterMs: 1000,
+    split: true,
     why: { code: 'reply.too-many-recipients' },
   });
+});
+
+test('a remainder is not tried at once where nobody of its envelope was taken', async () => {
+  bench.sandbox.tenant.raise('452-4.5.3', { match: { recipient: 'a@contoso.com' } });
+  const report = await send(bench.directSend(), { recipients: ['a@contoso.com'] });
+  expect(outcomeFor(report, 'a@contoso.com')).toMatchObject({
+    kind: 'retry',
+    why: { code: 'reply.too-many-recipients' },
+  });
+  expect(outcomeFor(report, 'a@contoso.com')).not.toHaveProperty('split');
 });
 
 test('a client certificate without its key stops the start with a sentence', async () => {

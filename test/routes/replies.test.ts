@@ -57,6 +57,7 @@ const EXAMPLES: readonly Example[] = [
   ['554 5.2.2 mailbox reached its submission quota', 'final', 'submission-quota'],
   ['550 5.2.252 throttled', 'final', 'mailbox-throttled'],
   ['550 5.2.255 throttled', 'auth', 'mailbox-throttled'],
+  ['554 5.2.255 invalid recipients', 'final', 'repeated-would-throttle'],
   ['554 5.2.2 mailbox full; STOREDRV.QuotaExceededException', 'final', 'mailbox-full'],
   ['550 5.2.251 throttled, mailbox full', 'final', 'mailbox-full'],
   ['550 5.7.232 Your message can not be sent', 'final', 'external-limit'],

@@ -161,6 +161,19 @@ test('gives up a message that is too large for the mailbox', async () => {
   });
 });
 
+test('a limit on outside recipients lets those of the own tenant go at once without them', async () => {
+  bench.sandbox.tenant.raise('550-5.7.233', { match: { recipient: 'anna@fabrikam.com' } });
+  const mixed = await send(bench.submission(), { recipients: ['anna@fabrikam.com', 'office@contoso.com'] });
+  const waits = { kind: 'retry', retryAfterMs: 3_600_000, why: { code: 'reply.external-limit' } };
+  expect(outcomeFor(mixed, 'anna@fabrikam.com')).toMatchObject(waits);
+  expect(outcomeFor(mixed, 'anna@fabrikam.com')).not.toHaveProperty('split');
+  expect(outcomeFor(mixed, 'office@contoso.com')).toMatchObject({ kind: 'retry', split: true });
+  bench.sandbox.tenant.raise('550-5.7.233', { match: { recipient: 'office@contoso.com' } });
+  const own = await send(bench.submission(), { recipients: ['office@contoso.com'] });
+  expect(outcomeFor(own, 'office@contoso.com')).toMatchObject(waits);
+  expect(outcomeFor(own, 'office@contoso.com')).not.toHaveProperty('split');
+});
+
 test('never sends an address that would break out of its command', async () => {
   const recipients = ['office@contoso.com', 'a@b.com>\r\nRCPT TO:<c@d.com'];
   const report = await send(bench.submission(), { recipients });
