@@ -4,6 +4,7 @@ import { checkConfig } from '../config/load.ts';
 import { givenDataDir, locateConfig } from '../config/locate.ts';
 import { formatProblem } from '../config/problems.ts';
 import type { CliContext } from './context.ts';
+import { formatCount } from './output.ts';
 
 export function addCheckCommand(program: Command, context: CliContext): void {
   program
@@ -24,8 +25,9 @@ export function addCheckCommand(program: Command, context: CliContext): void {
       }
       for (const problem of problems) context.output.line(formatProblem(problem));
       if (config !== null) {
+        const { site, intake, devices, routes } = config;
         context.output.line(
-          `${file}: good: site ${config.site.id}, ${config.intake.listeners.length} listeners, ${config.devices.length} devices, routes ${config.routes.map((route) => route.id).join(', ')}`,
+          `${file} is good: site ${site.id}, ${formatCount(intake.listeners.length, 'listener')}, ${formatCount(devices.length, 'device')}, ${formatCount(routes.length, 'route')} (${routes.map(({ id }) => id).join(', ')})`,
         );
       }
     });

@@ -1,6 +1,6 @@
 /** The command line: what commands there are. Each file beside this one adds its own. */
 import { Command, CommanderError } from 'commander';
-import type { ExitCode } from '../core/errors.ts';
+import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
@@ -27,6 +27,9 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
 
 /** Parses `argv` (without node and script), runs the command, returns the exit code. Never throws. */
 export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
+  if (!isNodeNewEnough(deps.version.node)) {
+    return reportError(deps.output, nodeTooOld(deps.version.node), argv.includes('--json'));
+  }
   const program = new Command('scanferry')
     .description(
       'Takes mail from scanners and copiers as they are, keeps it safe, and hands it to Microsoft 365.',
@@ -38,7 +41,9 @@ export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
     .configureOutput({
       writeOut: (text) => deps.output.line(text.trimEnd()),
       writeErr: (text) => deps.output.error(text.trimEnd()),
-    });
+      outputError: (text, write) => write(text.replace(/^error: /, 'scanferry: ')),
+    })
+    .showHelpAfterError('Add --help to see how it is used.');
   const context = createContext(deps, () => program.opts());
   for (const add of COMMANDS) add(program, context);
   try {
@@ -48,4 +53,23 @@ export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(deps.output, error, program.opts()['json'] === true);
   }
+}
+
+/** Oldest Node.js that better-sqlite3 13 runs on; the same as `engines` in package.json. */
+const NODE_MIN = { major: 22, minor: 14 };
+
+function isNodeNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  return major > NODE_MIN.major || (major === NODE_MIN.major && minor >= NODE_MIN.minor);
+}
+
+function nodeTooOld(version: string): OperatorError {
+  return new OperatorError(
+    {
+      code: 'cli.node-too-old',
+      cause: `This is Node.js ${version}, and Scanferry needs ${NODE_MIN.major}.${NODE_MIN.minor} or newer.`,
+      advice: 'Start it with a newer Node.js, such as `node_modules/.bin/node` of the source tree.',
+    },
+    { exitCode: 2 },
+  );
 }
