@@ -1,0 +1,66 @@
+/** `run --demo`: what a visitor sees, with and without --once. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { bundleFile } from '../support/bundle.ts';
+import { runScanferry } from '../support/child-site.ts';
+import { CLIENTS } from '../support/clients.ts';
+import { freePort, type RunningProcess, startProcess } from '../support/processes.ts';
+
+const COLUMNS_MAX = 100;
+let demo: RunningProcess | null = null;
+afterEach(async () => {
+  await demo?.stop();
+  demo = null;
+});
+
+it('with --once shows three devices on their way and ends with 0', async () => {
+  const { code, stdout, stderr } = await runScanferry(['run', '--demo', '--once']);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  const row = (device: string, ...cells: string[]) =>
+    new RegExp(`^${[device, ...cells].join(' {2,}')} {2,}\\d+ ms {2,}\\d+ ms$`, 'm');
+  expect(stdout).toMatch(row('copier, TLS 1.0', 'office@contoso.com', 'TLS 1.0', 'direct', 'TLS 1.3'));
+  expect(stdout).toMatch(row('scanner, no TLS', 'partner@fabrikam.com', 'plain text', 'mailbox', 'TLS 1.3'));
+  expect(stdout).toMatch(row('printer, TLS at once', 'office@contoso.com', 'TLS 1.2', 'direct', 'TLS 1.3'));
+  for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(COLUMNS_MAX);
+});
+
+describe('without --once', () => {
+  it('stays for the visitor: prints what becomes of each message, answers commands, and cleans up', async () => {
+    const port = await freePort();
+    demo = startProcess(process.execPath, [await bundleFile(), 'run', '--demo', '--port', String(port)]);
+    await demo.waitForLine(
+      /swaks --server 127\.0\.0\.1:\d+ --tls --from you@contoso\.com --to anna@contoso\.com/,
+    );
+    const [, dataDir = ''] = await demo.waitForLine(/^ {2}alias scanferry='.* --data (\S+)'$/);
+    await demo.waitForLine(/the config of this demo/);
+    // The alias holds paths of this machine; every other line is the demo's own.
+    for (const line of demo
+      .stdout()
+      .split('\n')
+      .filter((text) => !text.includes('alias '))) {
+      expect(line.length, line).toBeLessThanOrEqual(COLUMNS_MAX);
+    }
+
+    const result = await CLIENTS.swaks.send({
+      host: '127.0.0.1',
+      port,
+      tls: 'starttls',
+      tlsVersion: 'TLSv1',
+      sender: 'you@contoso.com',
+      recipients: ['anna@contoso.com'],
+      message: Buffer.from('From: you@contoso.com\r\nSubject: hello\r\n\r\nhello\r\n'),
+    });
+    expect(result.ok, result.stdout).toBe(true);
+    await demo.waitForLine(/^accepted +\S+ from 127\.0\.0\.1, TLS 1\.0, /);
+    await demo.waitForLine(/^delivered +\S+ to anna@contoso\.com by direct, TLS 1\.3: 250 2\.6\.0 /);
+    expect((await runScanferry(['status', '--data', dataDir])).stdout).toContain(
+      '4 delivered in the history',
+    );
+
+    demo.signal('SIGTERM');
+    expect(await demo.waitForExit(10_000)).toEqual({ code: 0, signal: null });
+    expect(existsSync(path.dirname(dataDir))).toBe(false);
+  });
+});
