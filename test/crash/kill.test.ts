@@ -87,7 +87,9 @@ test(`nothing acknowledged is lost over ${ROUNDS} kills`, { timeout: 240_000 }, 
         .repeat(64)
         .concat('\r\n')
         .repeat(Math.floor(random() * 2000));
-      const message = Buffer.from(`Message-ID: ${id}\r\nFrom: copier@contoso.com\r\nSubject: scan\r\n\r\n${padding}`);
+      const message = Buffer.from(
+        `Message-ID: ${id}\r\nFrom: copier@contoso.com\r\nSubject: scan\r\n\r\n${padding}`,
+      );
       const result = await sendScan({
         connect: { host: '127.0.0.1', port },
         tls: 'none',
