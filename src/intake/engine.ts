@@ -1,6 +1,6 @@
 /** The only file that knows smtp-server: two servers that never listen, one for plain text and one behind TLS. */
 import type { Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import {
   SMTPServer,
   type SMTPServerAddress,
@@ -13,6 +13,7 @@ import { describeError, type Log } from '../core/log.ts';
 import { type ReplyCode, replyError } from './replies.ts';
 import { type Credentials, MECHANISMS } from './sign-in.ts';
 import type { ServerCertificate } from './types.ts';
+import type { WireStream } from './wire.ts';
 
 export interface Envelope {
   sender: string;
@@ -31,8 +32,8 @@ export interface Dialogue {
 }
 
 export interface Engine {
-  /** Begins a session on `stream`; smtp-server greets it after its own pause of 100 ms. */
-  connect(stream: Duplex, remoteAddress: string, isSecure: boolean, dialogue: Dialogue): void;
+  /** Begins a session on `stream`; smtp-server greets it at once. */
+  connect(stream: WireStream, remoteAddress: string, isSecure: boolean, dialogue: Dialogue): void;
 }
 
 /** Commands that no device needs: old jokes of sendmail, and those that trust what a proxy says. */
@@ -46,14 +47,16 @@ export interface EngineDeps {
 }
 
 export function createEngine(deps: EngineDeps): Engine {
-  const dialogues = new Map<string, Dialogue>();
+  const sessions = new Map<string, { dialogue: Dialogue; stream: WireStream }>();
   let lastId = 0;
 
-  function dialogueOf(session: SMTPServerSession): Dialogue {
-    const dialogue = dialogues.get(session.id);
-    if (!dialogue) throw new Error('smtp-server asked for a session that has ended');
-    return dialogue;
+  function sessionOf({ id }: SMTPServerSession): { dialogue: Dialogue; stream: WireStream } {
+    const session = sessions.get(id);
+    if (!session) throw new Error('smtp-server asked for a session that has ended');
+    return session;
   }
+
+  const dialogueOf = (session: SMTPServerSession): Dialogue => sessionOf(session).dialogue;
 
   function createServer(isSecure: boolean): SMTPServer {
     const options: SMTPServerOptions = {
@@ -69,19 +72,19 @@ export function createEngine(deps: EngineDeps): Engine {
         const code = dialogueOf(session).recipient(address.address, session.envelope.rcptTo.length);
         done(code === null ? null : replyError(code));
       },
-      onData(stream, session, done) {
-        dialogueOf(session)
-          .message(stream, envelopeOf(session))
-          .then(
-            (result) =>
-              typeof result === 'string'
-                ? done(replyError(result))
-                : done(null, `Message accepted as ${result.id}`),
-            (error: unknown) => {
-              deps.log.error('intake.failed', { error: describeError(error) });
-              done(replyError('intake.internal-error'));
-            },
-          );
+      onData(empty, session, done) {
+        empty.resume();
+        const { dialogue, stream } = sessionOf(session);
+        dialogue.message(stream.messageText(), envelopeOf(session)).then(
+          (result) =>
+            typeof result === 'string'
+              ? done(replyError(result))
+              : done(null, `Message accepted as ${result.id}`),
+          (error: unknown) => {
+            deps.log.error('intake.failed', { error: describeError(error) });
+            done(replyError('intake.internal-error'));
+          },
+        );
       },
     };
     const server = new SMTPServer(options);
@@ -96,13 +99,26 @@ export function createEngine(deps: EngineDeps): Engine {
     connect(stream, remoteAddress, isSecure, dialogue) {
       lastId += 1;
       const id = String(lastId);
-      dialogues.set(id, dialogue);
-      stream.once('close', () => dialogues.delete(id));
+      sessions.set(id, { dialogue, stream });
+      stream.once('close', () => sessions.delete(id));
       // smtp-server uses of a socket only what every Duplex has, and the two members that wire.ts adds.
       const socket = stream as unknown as Socket;
-      servers[isSecure ? 'secure' : 'plain'].connect(socket, { id, remoteAddress });
+      const server = servers[isSecure ? 'secure' : 'plain'];
+      server.connect(socket, { id, remoteAddress });
+      greetNow(server);
     },
   };
+}
+
+/**
+ * smtp-server waits 100 ms before it greets, to catch whoever talks too early. On this side of wire.ts nobody can,
+ * so the newest connection is told at once that the wait is over; the end of its own wait must not greet again.
+ */
+function greetNow(server: SMTPServer): void {
+  const connection = [...server.connections].at(-1);
+  if (connection === undefined) return;
+  connection.connectionReady();
+  connection.connectionReady = () => {};
 }
 
 type AuthDone = (error: Error | null | undefined, response?: { user?: unknown }) => void;

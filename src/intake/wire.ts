@@ -5,15 +5,16 @@
  * smtp-server talks to `stream`; the device's socket, plain or TLS, is attached by `open` when it is known which
  * one it is. Commands go in one at a time and the next waits for the reply, so at every moment it is known
  * whether a line is a command, part of a sign-in, or message text. What a device sends too early simply waits:
- * no early talker is punished, and smtp-server's pause before its greeting hides behind the wait for a TLS hello.
+ * no early talker is punished. Message text doesn't pass through smtp-server: it sees an empty message, and its
+ * handler reads the text from here.
  * Memory: one command line or the unread chunk of a message; the device's socket is paused beyond that.
  */
 import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { LIMITS } from '../core/limits.ts';
 import { isTlsHello } from './first-bytes.ts';
-import { createTerminatorFinder } from './terminator.ts';
+import { createMessageText, type MessageText } from './message-text.ts';
 
 export type DeviceSocket = Socket | TLSSocket;
 export type WirePhase = 'greeting' | 'command' | 'sign-in' | 'reply' | 'data' | 'closed';
@@ -38,9 +39,14 @@ export interface WireEvents {
   onLineTooLong(): void;
 }
 
+export interface WireStream extends Duplex {
+  /** The text of the message whose DATA command is being answered. */
+  messageText(): Readable;
+}
+
 export interface Wire {
   /** The end that smtp-server holds. */
-  readonly stream: Duplex;
+  readonly stream: WireStream;
   phase(): WirePhase;
   /** Attaches the device. With `greeting: 'swallow'` the device gets no second banner (after STARTTLS). */
   open(socket: DeviceSocket, greeting: 'pass' | 'swallow'): void;
@@ -52,6 +58,10 @@ export interface Wire {
 
 const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
+/** What a reply asks the device for; behind any other it may say what it likes. */
+const PHASES: Record<string, WirePhase> = { '354': 'data', '334': 'sign-in' };
+/** What smtp-server sees of a message: its end. */
+const EMPTY_MESSAGE = '.\r\n';
 
 /** A wire without a device yet; smtp-server may be connected to `stream` at once. */
 export function createWire(events: WireEvents): Wire {
@@ -61,17 +71,13 @@ export function createWire(events: WireEvents): Wire {
   let heldGreeting: { text: string; done: () => void } | null = null;
   let unread: Buffer = EMPTY;
   let isPeerEnded = false;
-  let isWanted = false;
   let isDraining = false;
   let hasSpoken = false;
   let verb = '';
-  let terminator = createTerminatorFinder();
+  let text: MessageText | null = null;
 
-  const stream = new Duplex({
-    read() {
-      isWanted = true;
-      pump();
-    },
+  const duplex = new Duplex({
+    read: () => pump(),
     write(chunk: Buffer, _encoding, done) {
       deliverReply(chunk.toString(), done);
     },
@@ -84,8 +90,15 @@ export function createWire(events: WireEvents): Wire {
       setPhase('closed');
       heldGreeting?.done();
       heldGreeting = null;
+      text?.abandon();
       peer?.destroy();
       done(error);
+    },
+  });
+  const stream = Object.assign(duplex, {
+    messageText() {
+      text = createMessageText(pump);
+      return text.stream;
     },
   });
 
@@ -110,13 +123,8 @@ export function createWire(events: WireEvents): Wire {
     afterReply(text);
   }
 
-  function afterReply(text: string): void {
-    if (text.startsWith('354')) {
-      terminator = createTerminatorFinder();
-      setPhase('data');
-    } else {
-      setPhase(text.startsWith('334') ? 'sign-in' : 'command');
-    }
+  function afterReply(reply: string): void {
+    setPhase(PHASES[reply.slice(0, 3)] ?? 'command');
     pump();
   }
 
@@ -124,7 +132,7 @@ export function createWire(events: WireEvents): Wire {
   function pump(): void {
     while (takeNext());
     if (!peer || phase === 'closed') return;
-    if (isPeerEnded && phase !== 'reply' && phase !== 'greeting') leave();
+    if (isPeerEnded && isHeard()) leave();
     else if (hasRoom()) peer.resume();
     else peer.pause();
   }
@@ -142,8 +150,14 @@ export function createWire(events: WireEvents): Wire {
     }
   }
 
+  /** Nothing the device said is still to be dealt with, and no reply is due. */
+  function isHeard(): boolean {
+    if (phase === 'data') return unread.length === 0;
+    return phase !== 'reply' && phase !== 'greeting';
+  }
+
   function hasRoom(): boolean {
-    return unread.length < LIMITS.deviceUnreadBytesMax && (phase !== 'data' || isWanted);
+    return unread.length < LIMITS.deviceUnreadBytesMax && (phase !== 'data' || text?.isWanted() !== false);
   }
 
   /** Whoever sends commands without reading the replies waits, so that replies don't pile up in memory. */
@@ -201,18 +215,16 @@ export function createWire(events: WireEvents): Wire {
     }
   }
 
-  function forward(line: Buffer): void {
+  function forward(line: Buffer | string): void {
     setPhase('reply');
-    isWanted = stream.push(line);
+    stream.push(line);
   }
 
   function takeData(): boolean {
-    if (!isWanted || unread.length === 0) return false;
-    const end = terminator.find(unread);
-    const text = end < 0 ? unread : unread.subarray(0, end);
-    unread = end < 0 ? EMPTY : unread.subarray(end);
-    if (end >= 0) setPhase('reply');
-    isWanted = stream.push(text);
+    if (!text?.isWanted() || unread.length === 0) return false;
+    const rest = text.take(unread);
+    unread = rest ?? EMPTY;
+    if (rest !== null) forward(EMPTY_MESSAGE);
     return true;
   }
 

@@ -5,7 +5,7 @@ import { createBoundedMap } from '../../src/intake/bounded-map.ts';
 import { createWindowCounter } from '../../src/intake/counters.ts';
 import { createDeadlines } from '../../src/intake/deadlines.ts';
 import { isTlsHello } from '../../src/intake/first-bytes.ts';
-import { createTerminatorFinder } from '../../src/intake/terminator.ts';
+import { createMessageText } from '../../src/intake/message-text.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 
@@ -26,9 +26,11 @@ describe('the first bytes', () => {
 
 describe('the end of DATA', () => {
   const endOf = (chunks: string[]) => {
-    const finder = createTerminatorFinder();
-    const found = chunks.map((chunk) => finder.find(Buffer.from(chunk)));
-    return found;
+    const text = createMessageText(() => {});
+    return chunks.map((chunk) => {
+      const rest = text.take(Buffer.from(chunk));
+      return rest === null ? -1 : chunk.length - rest.length;
+    });
   };
 
   test.each([
@@ -56,21 +58,29 @@ describe('the end of DATA', () => {
   });
 });
 
-test('the end of DATA is found at the same byte however a stream is cut', () => {
+test('a message has the same text and the same end however its stream is cut', () => {
   const seed = seedFromEnvironment();
   const random = createRandom(seed);
-  for (let round = 0; round < 500; round++) {
-    const text = `${Array.from({ length: 60 }, () => '\r\n.a'[Math.floor(random() * 4)]).join('')}z\r\n.\r\n`;
-    const finder = createTerminatorFinder();
-    let found = -1;
-    for (let at = 0; found < 0; ) {
-      const chunk = text.slice(at, at + 1 + Math.floor(random() * 7));
-      const end = finder.find(Buffer.from(chunk));
-      if (end >= 0) found = at + end;
+  for (let round = 0; round < 1000; round++) {
+    const sent = `${Array.from({ length: 60 }, () => '\r\n.a'[Math.floor(random() * 4)]).join('')}z\r\n.\r\nQUIT`;
+    // The stream begins at the start of a line; the end has five bytes, two of them text.
+    const end = `\r\n${sent}`.indexOf('\r\n.\r\n');
+    const expected = `\n${sent}`
+      .slice(0, end + 1)
+      .replaceAll('\n..', '\n.')
+      .slice(1);
+    const text = createMessageText(() => {});
+    let rest: Buffer | null = null;
+    let at = 0;
+    while (rest === null) {
+      const chunk = sent.slice(at, at + 1 + Math.floor(random() * 7));
+      rest = text.take(Buffer.from(chunk));
       at += chunk.length;
     }
-    // The stream begins at the start of a line; the terminator has five bytes, two of them in front of it.
-    expect(found, `seed ${seed}`).toBe(`\r\n${text}`.indexOf('\r\n.\r\n') + 5 - 2);
+    let read = '';
+    for (let piece = text.stream.read(); piece !== null; piece = text.stream.read()) read += piece;
+    expect(read, `seed ${seed}: ${JSON.stringify(sent)}`).toBe(expected);
+    expect(rest.toString() + sent.slice(at), `seed ${seed}`).toBe(sent.slice(end + 3));
   }
 });
 
