@@ -5,12 +5,12 @@
  * The check reads every table but `chunks`: it grows with the history and not with gigabytes of bodies. A damaged
  * body is found when it is read, because its chunks are authenticated.
  */
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
-import { replaceFile, syncFolderOf } from './files.ts';
+import { makePrivateFile, replaceFile, syncFolderOf } from './files.ts';
 import { MIGRATIONS, SCHEMA_VERSION } from './migrations.ts';
 import { isDamage, PROBLEMS, sqliteCode } from './problems.ts';
 import type { StorageLayout } from './storage.ts';
@@ -51,7 +51,7 @@ export function createDatabase(options: DatabaseOptions): void {
 
 /** Opens a database that is in the making, under a name of its own. */
 export function openFresh(options: DatabaseOptions): Database.Database {
-  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(options.file + suffix, { force: true });
+  makePrivateFile(options.file);
   const db = connect(options);
   migrate(db);
   return db;

@@ -15,9 +15,19 @@ import { LIMITS } from '../core/limits.ts';
 /** Files that SQLite keeps beside a database; a left one would be applied to whatever has the name next. */
 const COMPANIONS = ['-journal', '-wal', '-shm'] as const;
 
-/** Puts the complete file `fresh` in the place of `file`, durably. */
+/** Owner only: senders, recipients and replies stand in it in clear. */
+const PRIVATE_MODE = 0o600;
+
+/** Makes an empty file for the owner alone; SQLite gives its journal the same mode (findCreateFileMode). */
+export function makePrivateFile(file: string): void {
+  for (const suffix of ['', ...COMPANIONS]) rmSync(file + suffix, { force: true });
+  closeSync(openSync(file, 'wx', PRIVATE_MODE));
+}
+
+/** Puts the complete and closed file `fresh` in the place of `file`, durably; an emptied journal of its goes. */
 export function replaceFile(fresh: string, file: string): void {
   renameSync(fresh, file);
+  for (const suffix of COMPANIONS) rmSync(fresh + suffix, { force: true });
   syncFolderOf(file);
 }
 

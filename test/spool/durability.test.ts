@@ -1,6 +1,6 @@
 /** What was acknowledged is there, whatever happened to the process; and it is written the way the disk needs. */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,19 @@ describe('the connection', () => {
     );
     // 2 is INCREMENTAL (sqlite.org/pragma.html#pragma_auto_vacuum).
     expect(layout).toEqual([4096, 2]);
+  });
+
+  test('leaves nothing but the spool and its journal in the folder, and those to the owner alone', async () => {
+    const box = await open();
+    await acceptTestMessage(box);
+    const modes = readdirSync(box.directory)
+      .sort()
+      .filter((name) => name.startsWith('spool.db'))
+      .map((name) => [name, statSync(join(box.directory, name)).mode & 0o777]);
+    expect(modes).toEqual([
+      ['spool.db', 0o600],
+      ['spool.db-journal', 0o600],
+    ]);
   });
 
   test('waits for the disk in write-ahead mode too, where the engine is built not to', async () => {
