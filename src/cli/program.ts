@@ -4,8 +4,10 @@ import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
+import { addHistoryCommand } from './history.ts';
 import { reportError } from './output.ts';
 import { addQueueCommand } from './queue.ts';
+import { addReloadCommand } from './reload.ts';
 import { addRoutesCommand } from './routes.ts';
 import { addRunCommand } from './run.ts';
 import { addSecretCommand } from './secret.ts';
@@ -18,7 +20,9 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addCheckCommand,
   addStatusCommand,
   addQueueCommand,
+  addHistoryCommand,
   addRoutesCommand,
+  addReloadCommand,
   addSendTestCommand,
   addSecretCommand,
   addCertificateCommand,

@@ -1,30 +1,20 @@
 /** `scanferry queue`: what waits, what failed, and what to do with it. */
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { CommandInput, CommandOutput } from '../control/commands.ts';
-import { OperatorError } from '../core/errors.ts';
 import type { RecipientState } from '../core/message.ts';
 import type { CliContext } from './context.ts';
-import { formatBytes, formatCount, formatTable, formatTime, formatTlsVersion, wrapText } from './output.ts';
+import { type FilterOptions, filterOf, pageLimit, usage, withFilter } from './filter.ts';
+import { formatDetail, stateNote } from './message-text.ts';
+import { formatBytes, formatCount, formatTable, formatTime } from './output.ts';
 import { operator } from './routes.ts';
 
 type MessageSummary = CommandOutput<'queue.list'>[number];
-type MessageDetail = CommandOutput<'queue.show'>;
-type MessageFilter = CommandInput<'queue.list'>['filter'];
 type OperatorAction = CommandInput<'queue.act'>['action'];
-
-interface FilterOptions {
-  state?: RecipientState[];
-  device?: string;
-  sender?: string;
-  recipient?: string;
-  all?: true;
-}
 
 /** What `queue list` shows when no state is named: all that is not over. */
 const UNFINISHED: RecipientState[] = ['queued', 'sending', 'deferred', 'held', 'failed'];
-const STATES: RecipientState[] = [...UNFINISHED, 'delivered', 'cancelled'];
 
 const ACTIONS: Record<OperatorAction, string> = {
   retry: 'send deferred or failed messages now',
@@ -57,30 +47,11 @@ export function addQueueCommand(program: Command, context: CliContext): void {
     .action((id: string, file: string) => exportBody(context, id, file));
 }
 
-function withFilter(command: Command): Command {
-  return command
-    .addOption(new Option('--state <state...>', 'only recipients in these states').choices(STATES))
-    .option('--device <id>', 'only from this device')
-    .option('--sender <address>', 'only from this sender')
-    .option('--recipient <address>', 'only to this recipient');
-}
-
-function filterOf(options: FilterOptions): MessageFilter {
-  return {
-    ...(options.state ? { states: options.state } : {}),
-    ...(options.device ? { device: options.device } : {}),
-    ...(options.sender ? { sender: options.sender } : {}),
-    ...(options.recipient ? { recipient: options.recipient } : {}),
-  };
-}
-
 async function list(
   context: CliContext,
   options: FilterOptions & { limit: string; before?: string },
 ): Promise<void> {
-  const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw usage('--limit takes a number from 1 to 1000.');
+  const limit = pageLimit('queue', options.limit, 1000);
   const messages = await context.client().call('queue.list', {
     filter: { ...filterOf(options), states: options.state ?? UNFINISHED },
     limit,
@@ -104,7 +75,7 @@ function formatList(messages: MessageSummary[], limit: number): string {
   const table = formatTable(
     ['ID', 'RECEIVED', 'DEVICE', 'SIZE', 'STATE', 'RECIPIENT'],
     rows,
-    messages.flatMap((message) => message.recipients.map(stateNote)),
+    messages.flatMap((message) => message.recipients.map((recipient) => stateNote(recipient))),
   );
   const last = messages.at(-1);
   return messages.length < limit || last === undefined
@@ -112,58 +83,10 @@ function formatList(messages: MessageSummary[], limit: number): string {
     : `${table}\n\nMore: scanferry queue list --before ${last.head.id}`;
 }
 
-function stateNote(recipient: MessageSummary['recipients'][number]): string {
-  const next =
-    recipient.state === 'deferred' && recipient.nextAttemptAt !== null
-      ? `next try ${formatTime(recipient.nextAttemptAt)}; `
-      : '';
-  return `${next}${recipient.cause ?? ''}`;
-}
-
 async function show(context: CliContext, id: string): Promise<void> {
   const detail = await context.client().call('queue.show', { id });
   if (context.asJson()) context.output.json(detail);
   else context.output.line(formatDetail(detail));
-}
-
-function formatDetail({ head, recipients, attempts, hasBody }: MessageDetail): string {
-  const device = head.device.id ?? 'an unknown device';
-  return [
-    `message    ${head.id}`,
-    `received   ${formatTime(head.receivedAt)} from ${device} at ${head.device.address}`,
-    `over       ${formatTls(head.device.tls, 'plain text')}, to ${head.device.listener}`,
-    `sender     ${head.sender === '' ? '<>' : head.sender}`,
-    `Message-ID ${head.messageIdHeader}`,
-    `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
-    '',
-    formatTable(
-      ['RECIPIENT', 'STATE', 'TRIES'],
-      recipients.map((recipient) => [recipient.address, recipient.state, String(recipient.tries)]),
-      recipients.map(stateNote),
-    ),
-    ...attempts.flatMap(formatAttempt),
-  ].join('\n');
-}
-
-function formatAttempt(attempt: MessageDetail['attempts'][number]): string[] {
-  const leg = formatTls(attempt.tls, 'no TLS reached');
-  return [
-    '',
-    `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'}`,
-    `  ${leg}, ${attempt.endedAt - attempt.startedAt} ms`,
-    ...attempt.results.flatMap(formatResult),
-  ];
-}
-
-function formatResult(result: MessageDetail['attempts'][number]['results'][number]): string[] {
-  const uncertain = result.uncertain ? ' (uncertain)' : '';
-  const cause = result.cause === null ? [] : [wrapText(result.cause, 4)];
-  const reply = result.reply === null ? [] : [`    ${result.reply.replaceAll('\n', '\n    ')}`];
-  return [`  ${result.address}: ${result.state}${uncertain}`, ...cause, ...reply];
-}
-
-function formatTls(tls: { protocol: string; cipher: string } | null, none: string): string {
-  return tls === null ? none : `${formatTlsVersion(tls.protocol)} (${tls.cipher})`;
 }
 
 async function act(
@@ -174,7 +97,7 @@ async function act(
 ): Promise<void> {
   const filter = filterOf(options);
   if (ids.length === 0 && Object.keys(filter).length === 0 && options.all !== true) {
-    throw usage(`queue ${action} needs message ids, a filter such as --device, or --all.`);
+    throw usage('queue', `queue ${action} needs message ids, a filter such as --device, or --all.`);
   }
   const result = await context.client().call('queue.act', {
     action,
@@ -205,11 +128,4 @@ async function exportBody(context: CliContext, id: string, file: string): Promis
   const body = await context.client().body(id);
   if (file === '-') await pipeline(body, process.stdout, { end: false });
   else await pipeline(body, createWriteStream(file, { mode: 0o600 }));
-}
-
-function usage(cause: string): OperatorError {
-  return new OperatorError(
-    { code: 'cli.usage', cause, advice: '`scanferry queue --help` shows how.' },
-    { exitCode: 2 },
-  );
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { AgentStatus } from '../control/commands.ts';
 import type { CliContext } from './context.ts';
-import { formatBytes, formatDuration } from './output.ts';
+import { formatBytes, formatCount, formatDuration } from './output.ts';
 import { formatRoutes } from './routes.ts';
 
 export function addStatusCommand(program: Command, context: CliContext): void {
@@ -18,13 +18,18 @@ export function addStatusCommand(program: Command, context: CliContext): void {
 }
 
 function formatStatus(status: AgentStatus): string {
-  const { recipients, oldestPendingAt, databaseBytes, maxBytes, freeBytes } = status.spool;
+  const { recipients, oldestPendingAt, databaseBytes, maxBytes, freeBytes, uncertainAttempts } = status.spool;
   const waiting = recipients.queued + recipients.deferred + recipients.sending;
   const oldest =
     oldestPendingAt === null ? '' : `, the oldest for ${formatDuration(status.now - oldestPendingAt)}`;
   return [
     `site ${status.site}, version ${status.version}, running for ${formatDuration(status.now - status.startedAt)}`,
     `queue: ${waiting} waiting${oldest}; ${recipients.held} held, ${recipients.failed} failed, ${recipients.delivered} delivered in the history`,
+    ...(uncertainAttempts === 0
+      ? []
+      : [
+          `uncertain: ${formatCount(uncertainAttempts, 'attempt')} without a last reply, so a message may have arrived twice`,
+        ]),
     `spool: ${formatBytes(databaseBytes)} of ${formatBytes(maxBytes)}, ${formatBytes(freeBytes)} free on the disk`,
     '',
     formatRoutes(status.routes, status.now),

@@ -1,12 +1,16 @@
 /** A reload of the config on a running agent: nothing is dropped, and a bad config leaves the old one in force. */
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import { createSandbox, type Sandbox, type SandboxAddresses } from '../../src/sandbox/sandbox.ts';
 import { startTestAgent, type TestAgent } from '../support/agent.ts';
+import { freePort, startProcess } from '../support/processes.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 
 let sandbox: Sandbox;
@@ -185,11 +189,7 @@ describe('a good new config', () => {
       socket.destroy();
       return isConnected;
     };
-    const free = net.createServer().listen(0, '127.0.0.5');
-    await once(free, 'listening');
-    const { port } = free.address() as net.AddressInfo;
-    free.close();
-    await once(free, 'close');
+    const port = await freePort('127.0.0.5');
     const states: boolean[] = [];
     for (const address of ['127.0.0.5', '127.0.0.6', null]) {
       site.rewrite(yaml({ more: address === null ? '' : `web: { address: ${address}, port: ${port} }` }));
@@ -275,11 +275,33 @@ describe('a bad new config', () => {
   });
 });
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+describe('SIGHUP', () => {
+  it('applies a good config, refuses a bad one, and the process goes on', async () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-hangup-'));
+    const file = path.join(directory, 'scanferry.yaml');
+    const write = (text: string) => writeFileSync(file, `dataDir: data\n${text}`);
+    writeFileSync(path.join(directory, 'ca.pem'), addresses.caPem);
+    write(yaml());
+    const main = path.resolve('src/main.ts');
+    const child = startProcess(process.execPath, [main, 'run', '--config', file], {
+      env: { NODE_OPTIONS: '' },
+    });
+    try {
+      await child.waitForLine(/"event":"agent.started"/);
+      write(yaml({ unknownDevices: 'hold' }));
+      child.signal('SIGHUP');
+      await child.waitForLine(/"by":"SIGHUP","changed":\["intake"\].*"event":"config.applied"/);
+      write(yaml({ unknownDevices: 'perhaps' }));
+      child.signal('SIGHUP');
+      await child.waitForLine(/"code":"config.invalid".*"event":"config.refused"/);
+      expect(await createControlClient(`${directory}/data`).call('status', {})).toMatchObject({
+        site: 'reload',
+      });
+      child.signal('SIGTERM');
+      expect((await child.waitForExit()).code).toBe(0);
+    } finally {
+      await child.stop();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});

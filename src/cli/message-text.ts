@@ -1,0 +1,79 @@
+/** One message as text: where it came from, what became of each recipient, every attempt with its verbatim reply. */
+import type { CommandOutput } from '../control/commands.ts';
+import { formatBytes, formatTable, formatTime, formatTlsVersion, wrapText } from './output.ts';
+
+export type MessageDetail = CommandOutput<'history.list'>[number];
+type Attempt = MessageDetail['attempts'][number];
+type Recipient = MessageDetail['recipients'][number];
+
+/** Everything that is known of a message. */
+export function formatDetail(detail: MessageDetail): string {
+  const { head, recipients, attempts, hasBody } = detail;
+  const device = head.device.id ?? 'an unknown device';
+  const repairs = repairsOf(detail);
+  return [
+    `message    ${head.id}`,
+    `received   ${formatTime(head.receivedAt)} from ${device} at ${head.device.address}`,
+    `over       ${formatTls(head.device.tls, 'plain text')}, to ${head.device.listener}`,
+    `sender     ${head.sender === '' ? '<>' : head.sender}`,
+    `Message-ID ${head.messageIdHeader}`,
+    `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
+    ...(repairs.length === 0 ? [] : [`repaired   ${repairs.join(', ')}`]),
+    '',
+    formatTable(
+      ['RECIPIENT', 'STATE', 'TRIES'],
+      recipients.map((recipient) => [recipient.address, recipient.state, String(recipient.tries)]),
+      recipients.map(stateNote),
+    ),
+    ...attempts.flatMap((attempt) => ['', ...formatAttempt(attempt)]),
+  ].join('\n');
+}
+
+/** A settled message in a few lines: whence, when, and each reply. */
+export function formatHistory({ head, recipients, attempts }: MessageDetail): string {
+  const device = head.device.id ?? head.device.address;
+  const leg = head.device.tls === null ? 'plain text' : formatTlsVersion(head.device.tls.protocol);
+  return [
+    `${head.id}  ${formatTime(head.receivedAt)}  ${device} (${leg}), ${formatBytes(head.bodyBytes)}, from ${head.sender === '' ? '<>' : head.sender}`,
+    ...recipients.map(({ address, state }) => `  ${state.padEnd(9)}  ${address}`),
+    ...attempts.flatMap(formatAttempt).map((line) => `  ${line}`),
+    // What failed or was cancelled without an attempt has its reason only here.
+    ...(attempts.length > 0 ? [] : recipients.map(stateNote).filter((note) => note !== '')).map((note) =>
+      wrapText(note, 4),
+    ),
+  ].join('\n');
+}
+
+/** What stands in the way of a recipient, and when it goes on. */
+export function stateNote(recipient: Recipient & { expectedAt?: number | null }): string {
+  const { state, cause, nextAttemptAt, expectedAt = null } = recipient;
+  const isWaiting = state === 'queued' || state === 'deferred';
+  const notBefore =
+    state === 'deferred' && nextAttemptAt !== null ? `next try ${formatTime(nextAttemptAt)}` : '';
+  const goes = isWaiting && expectedAt !== null ? `goes at about ${formatTime(expectedAt)}` : notBefore;
+  return [goes, cause ?? ''].filter((part) => part !== '').join('; ');
+}
+
+function repairsOf({ events }: MessageDetail): readonly string[] {
+  return events.flatMap((event) => (event.type === 'message.accepted' ? (event.data.repairs ?? []) : []));
+}
+
+function formatAttempt(attempt: Attempt): string[] {
+  const leg = formatTls(attempt.tls, 'no TLS reached');
+  return [
+    `${formatTime(attempt.startedAt)} by ${attempt.routeId} to ${attempt.host ?? 'nowhere'}`,
+    `  ${leg}, ${attempt.endedAt - attempt.startedAt} ms`,
+    ...attempt.results.flatMap(formatResult),
+  ];
+}
+
+function formatResult(result: Attempt['results'][number]): string[] {
+  const uncertain = result.uncertain ? ' (uncertain: it may have arrived)' : '';
+  const cause = result.cause === null ? [] : [wrapText(result.cause, 4)];
+  const reply = result.reply === null ? [] : [`    ${result.reply.replaceAll('\n', '\n    ')}`];
+  return [`  ${result.address}: ${result.state}${uncertain}`, ...cause, ...reply];
+}
+
+function formatTls(tls: { protocol: string; cipher: string } | null, none: string): string {
+  return tls === null ? none : `${formatTlsVersion(tls.protocol)} (${tls.cipher})`;
+}

@@ -1,0 +1,180 @@
+/** History, forecast, uncertain attempts and reload as an operator sees them, against a running agent. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CliDeps } from '../../src/cli/context.ts';
+import { runCli } from '../../src/cli/program.ts';
+import { createSystemClock } from '../../src/core/clock.ts';
+import { sendScan } from '../../src/sandbox/device.ts';
+import { createSandbox, type Sandbox, type SandboxAddresses } from '../../src/sandbox/sandbox.ts';
+import { DEFAULT_MAILBOX } from '../../src/sandbox/tenant.ts';
+import type { MessageDetail } from '../../src/spool/types.ts';
+import { startTestAgent, type TestAgent } from '../support/agent.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
+
+let sandbox: Sandbox;
+let addresses: SandboxAddresses;
+let agent: TestAgent;
+
+const yaml = (more = ''): string => {
+  const { host, port } = addresses.submission;
+  return `site: { id: history }
+dns: { servers: ['${addresses.dns.address}:${addresses.dns.port}'] }
+intake: { listeners: [{ address: 127.0.0.1, port: 0 }] }
+spool: { minFreeBytes: 0 }
+devices: [{ id: copier-2f, address: 127.0.0.1 }${more}]
+routes:
+  - { id: mailbox, kind: submission, host: ${host}, port: ${port}, ca: ca.pem, mailbox: ${DEFAULT_MAILBOX},
+      auth: { kind: basic, password: { env: PASSWORD } } }
+`;
+};
+
+beforeEach(async () => {
+  sandbox = createSandbox({ clock: createSystemClock(0), log: createQuietLog() });
+  addresses = await sandbox.start();
+  agent = await startTestAgent({
+    yaml: yaml(),
+    files: { 'ca.pem': addresses.caPem },
+    env: { PASSWORD: sandbox.tenant.mailboxes.get(DEFAULT_MAILBOX)?.password ?? '' },
+  });
+});
+
+afterEach(async () => {
+  await agent.stop();
+  await sandbox.stop();
+});
+
+async function send(to: string): Promise<void> {
+  const sent = await sendScan({
+    connect: { host: '127.0.0.1', port: agent.port() },
+    tls: 'starttls',
+    hello: { verb: 'EHLO', name: 'copier' },
+    from: DEFAULT_MAILBOX,
+    to: [to],
+    message: Buffer.from(`From: <${DEFAULT_MAILBOX}>\r\nSubject: scan\r\n\r\nbody\r\n`),
+  });
+  expect(sent).toMatchObject({ accepted: true });
+}
+
+async function cli(...argv: string[]): Promise<{ code: number; text: string; json: unknown }> {
+  const lines: string[] = [];
+  let json: unknown = null;
+  const notHere = () => Promise.reject(new Error('not part of this test'));
+  const deps: CliDeps = {
+    output: {
+      line: (text = '') => void lines.push(text),
+      error: (text) => void lines.push(text),
+      json(value) {
+        json = value;
+      },
+    },
+    env: { USER: 'kim' },
+    version: { version: '0.0.0', built: null, node: process.version },
+    profileIds: [],
+    runAgent: notHere,
+    runDemo: notHere,
+  };
+  const code = await runCli(['--data', `${agent.directory}/data`, ...argv], deps);
+  return { code, text: lines.join('\n'), json };
+}
+
+describe('history', () => {
+  it('shows what was delivered and what failed, with the verbatim reply of each attempt', async () => {
+    await send('anna@contoso.com');
+    await send('reply-550-5.1.10@contoso.com');
+    await agent.settled(2, ['delivered', 'failed']);
+    const { code, text } = await cli('history');
+    expect(code).toBe(0);
+    expect(text).toMatch(/copier-2f \(TLS 1\.\d\)/);
+    expect(text).toMatch(/by mailbox to \S+\n +TLS 1\.\d \(TLS_\S+\), \d+ ms/);
+    expect(text).toMatch(/anna@contoso\.com: delivered\n +250 2\.0\.0 OK/);
+    expect(text).toContain('550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found');
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+  });
+
+  it('can be narrowed to a state, a recipient, a device, a time and a page', async () => {
+    await send('anna@contoso.com');
+    await send('reply-550-5.1.10@contoso.com');
+    await agent.settled(2, ['delivered', 'failed']);
+    const counts: [string[], number][] = [
+      [['--state', 'failed'], 1],
+      [['--recipient', 'anna@contoso.com'], 1],
+      [['--device', 'copier-2f'], 2],
+      [['--device', 'copier-3f'], 0],
+      [['--since', '2020-01-01'], 2],
+      [['--since', '2999-01-01T00:00'], 0],
+      [['--limit', '1'], 1],
+    ];
+    for (const [options, count] of counts) {
+      const { json } = await cli('--json', 'history', ...options);
+      expect(json, options.join(' ')).toHaveLength(count);
+    }
+  });
+
+  it.each([
+    ['a time that is none', ['--since', 'yesterday']],
+    ['a limit that is none', ['--limit', '0']],
+    ['a state that is not settled', ['--state', 'queued']],
+  ])('refuses %s', async (_name, options) => {
+    expect((await cli('history', ...options)).code).toBe(2);
+  });
+});
+
+describe('a reply that is lost after the final dot', () => {
+  it('is counted as uncertain, and the message is sent again under the same Message-ID', async () => {
+    sandbox.tenant.faults.submission.dropAfterFinalDot = true;
+    await send('anna@contoso.com');
+    const [deferred] = await agent.settled(1, ['deferred']);
+    const id = deferred?.head.id ?? '';
+    expect(deferred?.attempts[0]?.results[0]).toMatchObject({ state: 'deferred', uncertain: true });
+    expect((await cli('status')).text).toContain('uncertain: 1 attempt');
+
+    sandbox.tenant.faults.submission.dropAfterFinalDot = false;
+    await cli('queue', 'retry', id);
+    await agent.settled(1, ['delivered']);
+    const bodies = sandbox.received().map(({ body }) => body?.toString() ?? '');
+    expect(bodies.length).toBe(2);
+    const ids = bodies.map((body) => /^Message-ID: (.*)\r$/im.exec(body)?.[1]);
+    expect(ids).toEqual([deferred?.head.messageIdHeader, deferred?.head.messageIdHeader]);
+    const shown = await cli('queue', 'show', id);
+    expect(shown.text).toContain('anna@contoso.com: deferred (uncertain: it may have arrived)');
+    expect(shown.text).toContain('anna@contoso.com: delivered');
+  });
+});
+
+describe('a message that waits', () => {
+  it('shows when it goes, about, and nothing for a pause without an end', async () => {
+    await sandbox.setListening('submission', false);
+    await send('anna@contoso.com');
+    await agent.when(
+      async () => (agent.agent.rooms.dispatch.routes()[0]?.pause ? true : null),
+      'the route is paused',
+    );
+    const waiting = await cli('queue', 'list');
+    expect(waiting.text).toMatch(/queued\s+anna@contoso\.com\n +goes at about \d{4}-/);
+    await cli('routes', 'pause', 'mailbox');
+    const { json } = await cli('--json', 'queue', 'list');
+    expect(
+      (json as (MessageDetail & { recipients: { expectedAt: number | null }[] })[])[0]?.recipients[0],
+    ).toMatchObject({
+      state: 'queued',
+      tries: 0,
+      expectedAt: null,
+    });
+    await sandbox.setListening('submission', true);
+  });
+});
+
+describe('reload', () => {
+  it('says what has changed, and exits with 2 and the reason when the config is bad', async () => {
+    expect(await cli('reload')).toMatchObject({ code: 0, text: 'Nothing in the config has changed.' });
+    agent.rewrite(yaml(', { id: scanner-3f, address: 127.0.0.3 }'));
+    expect(await cli('reload')).toMatchObject({
+      code: 0,
+      text: 'The new config is in force; changed: devices.',
+    });
+    agent.rewrite(yaml(', { id: copier-2f, address: 127.0.0.4 }'));
+    const bad = await cli('reload');
+    expect(bad.code).toBe(2);
+    expect(bad.text).toContain('devices[1].id: copier-2f is already used');
+    expect(bad.text).toContain('The agent goes on with the config it has.');
+  });
+});
