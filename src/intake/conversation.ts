@@ -157,7 +157,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   function onCommand(line: Buffer): CommandVerdict {
     const text = line.toString('latin1').replace(/\r?\n$/, '');
     if (CONTROL.test(text)) return answer('intake.control-character');
-    const [, verb = '', parameters = ''] = /^\s*(\S*)\s*(.*?)\s*$/.exec(text) ?? [];
+    const [, verb = '', parameters = ''] = /^(\S*)\s*(.*)$/.exec(text.trim()) ?? [];
     const pass: CommandVerdict = { kind: 'pass', line };
     switch (verb.toUpperCase()) {
       case 'EHLO':

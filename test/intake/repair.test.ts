@@ -33,7 +33,7 @@ function pass(chunks: (string | Buffer)[], options: Partial<RepairOptions> = {})
   for (const chunk of chunks) {
     out.push(...(repair.write(typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk) ?? []));
   }
-  out.push(...repair.end());
+  out.push(...(repair.end() ?? []));
   return {
     text: Buffer.concat(out).toString('latin1'),
     messageId: repair.messageId(),
@@ -352,6 +352,26 @@ describe('the repair pass', () => {
     const repair = createRepairPass({ ...OPTIONS, headerBytesMax: 1024 });
     expect(repair.write(Buffer.from(`X: ${X(900)}\r\n`))).toEqual([]);
     expect(repair.write(Buffer.from(`X: ${X(900)}\r\n`))).toBeNull();
+  });
+
+  test('refuses a header that grows over the limit by its repairs', () => {
+    const repair = createRepairPass({ ...OPTIONS, headerBytesMax: 1024 });
+    const subject = Buffer.from(`Subject: ${'\xfc'.repeat(800)}\r\n`, 'latin1');
+    expect(repair.write(subject)).toEqual([]);
+    expect(repair.end()).toBeNull();
+  });
+
+  test.each([
+    ['opening quotes', 'To: \xfc', '"\\'],
+    ['opening brackets', 'To: \xfc', '<('],
+    ['blanks', 'Subject: \xfc', ' '],
+    ['parameters', 'Content-Type: \xfc', ';a="\\'],
+    ['letters', 'Subject: ', '\xfc'],
+    ['escapes', 'X: ', '\xfc '],
+  ])('takes no long time over a header full of %s', (_name, start, filling) => {
+    const startedAt = performance.now();
+    pass([`${start}${filling.repeat(120_000 / filling.length)}\r\n\r\n`], { headerBytesMax: 1_000_000 });
+    expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 
   test('does not count the body against the limit of the header', () => {

@@ -79,8 +79,12 @@ function encodeWords(text: string): string {
   return words.map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
 }
 
-/** Quoted strings, comments, addresses in angle brackets, separators, and everything between. */
-const ADDRESS_TOKEN = /"(?:\\.|[^"\\])*"|\((?:\\.|[^()\\])*\)|<[^<>]*>|[,;:]|[^"(<,;:]+|[\s\S]/g;
+/**
+ * Quoted strings, comments, addresses in angle brackets, separators, and everything between. The first three are
+ * bounded, so that a header full of opening marks costs no more than its length.
+ */
+const ADDRESS_TOKEN =
+  /"(?:\\.|[^"\\]){0,256}"|\((?:\\.|[^()\\]){0,256}\)|<[^<>]{0,320}>|[,;:]|[^"(<,;:]+|[\s\S]/g;
 
 /** Only names and comments may be encoded (RFC 2047 5); a domain of other letters has a form of its own. */
 function encodeAddresses(text: string): string {
@@ -101,7 +105,7 @@ function encodeToken(token: string): string {
 }
 
 /** `; name="value"`, quoted or, against the rules, not. */
-const PARAMETER = /;(\s*)([\w-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^;"]*))/g;
+const PARAMETER = /;(\s*)([\w-]+)\s*=\s*(?:"((?:\\.|[^"\\]){0,1000})"|([^;"]*))/g;
 
 /** RFC 2231 4: encoded words have no place inside a parameter. */
 function encodeParameters(text: string): string {

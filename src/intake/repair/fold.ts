@@ -17,7 +17,7 @@ export function unfold(raw: string): string {
 export function fold(field: string): string {
   const lines: string[] = [];
   let line = '';
-  for (const piece of field.match(/[ \t]*[^ \t]+/g) ?? []) {
+  for (const piece of field.trimEnd().match(/[ \t]*[^ \t]+/g) ?? []) {
     if (line !== '' && line.length + piece.length > WANTED && /^[ \t]/.test(piece)) {
       lines.push(line);
       line = '';

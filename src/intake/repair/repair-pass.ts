@@ -15,7 +15,7 @@ export interface RepairOptions extends HeaderFacts {
 export interface RepairPass {
   /** What may go on now, or null when the header is larger than the limit. */
   write(chunk: Buffer): Buffer[] | null;
-  end(): Buffer[];
+  end(): Buffer[] | null;
   /** True once the body has begun. */
   hasBody(): boolean;
   /** Known once the header has ended. */
@@ -32,9 +32,11 @@ export function createRepairPass(options: RepairOptions): RepairPass {
   let messageId = options.messageId;
   let body: LongLines | null = null;
 
-  function begin({ fields, isSeparated, body: rest }: HeaderRead): Buffer[] {
+  function begin({ fields, isSeparated, body: rest }: HeaderRead): Buffer[] | null {
     if (!isSeparated) note('blank-line');
     const header = repairHeader(fields, options, note);
+    // The routes read it under the same limit.
+    if (header.bytes.length > options.headerBytesMax) return null;
     messageId = header.messageId;
     const encoding = fields.find(({ name }) => name === 'content-transfer-encoding');
     const isQuotedPrintable =
@@ -54,9 +56,9 @@ export function createRepairPass(options: RepairOptions): RepairPass {
   return {
     write: (chunk) => take(lineEnds.write(chunk)),
     end() {
-      const last = take(lineEnds.end()) ?? [];
-      if (!body) last.push(...begin(reader.end()));
-      return [...last, ...(body?.end() ?? [])];
+      const last = take(lineEnds.end());
+      const rest = last && !body ? begin(reader.end()) : [];
+      return last && rest && [...last, ...rest, ...(body?.end() ?? [])];
     },
     hasBody: () => body !== null,
     messageId: () => messageId,
