@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sendAsDevice } from '../support/clients/send-as-device.ts';
 import type { Client, SendRequest } from '../support/clients/types.ts';
 import { CLIENTS, EVERY_CLIENT } from '../support/clients.ts';
 import { runOrThrow } from '../support/processes.ts';
@@ -26,7 +27,7 @@ type Change = Partial<SendRequest> & Pick<SendRequest, 'tls'>;
 async function carry(client: Client, change: Change): Promise<string | null> {
   sent += 1;
   const recipient = `desk-${sent}@contoso.com`;
-  const result = await client.send({
+  const result = await sendAsDevice(client, {
     host: '127.0.0.1',
     port: site.agent.port(),
     sender: 'copier@contoso.com',

@@ -1,5 +1,6 @@
 /** Who may send: logins, wrong passwords, strangers from other networks, devices nobody registered. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { sendAsDevice } from '../support/clients/send-as-device.ts';
 import type { Client, Mechanism, SendRequest, SendResult } from '../support/clients/types.ts';
 import { CLIENTS } from '../support/clients.ts';
 import { OFFICE_DEVICE, type OutsideSite, STRANGER, startOutsideSite } from '../support/outside-site.ts';
@@ -19,7 +20,7 @@ afterEach(async () => {
 });
 
 function send(on: Site, client: Client, changes: Partial<SendRequest>): Promise<SendResult> {
-  return client.send({
+  return sendAsDevice(client, {
     host: '127.0.0.1',
     port: on.agent.port(),
     tls: 'none',
