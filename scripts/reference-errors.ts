@@ -3,6 +3,7 @@ import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
 import { REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
+import { RELOAD_PROBLEMS } from '../src/reload.ts';
 import { MESSAGES } from '../src/routes/explanations.ts';
 import { FAULTS } from '../src/routes/faults.ts';
 import { renderReplyTable } from '../src/routes/replies.ts';
@@ -90,6 +91,9 @@ function sections(): Section[] {
         CONTROL_PROBLEMS.unknownCommand('…'),
         CONTROL_PROBLEMS.badInput('…', '…'),
         CONTROL_PROBLEMS.failed('…'),
+        RELOAD_PROBLEMS.notRunning(),
+        RELOAD_PROBLEMS.needsRestart('…'),
+        RELOAD_PROBLEMS.notApplied('…'),
       ],
     },
   ];
