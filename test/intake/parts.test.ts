@@ -6,7 +6,9 @@ import { createWindowCounter } from '../../src/intake/counters.ts';
 import { createDeadlines } from '../../src/intake/deadlines.ts';
 import { isTlsHello } from '../../src/intake/first-bytes.ts';
 import { createMessageText } from '../../src/intake/message-text.ts';
+import { createUnfinished } from '../../src/intake/unfinished.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 
 describe('the first bytes', () => {
@@ -192,6 +194,16 @@ describe('the window counter', () => {
     await clock.advance(500);
     expect(counter.count('a')).toBe(0);
   });
+});
+
+test('unfinished messages are kept up to a limit for each device, and again later', async () => {
+  const clock = createFakeClock();
+  const unfinished = createUnfinished({ clock, log: createQuietLog(), spool: { record: async () => {} } });
+  const kept = Array.from({ length: LIMITS.unfinishedKeptMax + 5 }, () => unfinished.mayKeep('copier'));
+  expect(kept.filter(Boolean)).toHaveLength(LIMITS.unfinishedKeptMax);
+  expect(unfinished.mayKeep('another')).toBe(true);
+  await clock.advance(2 * LIMITS.messageRateWindowMs);
+  expect(unfinished.mayKeep('copier')).toBe(true);
 });
 
 test('a bounded map drops its oldest entry', () => {
