@@ -206,8 +206,20 @@ export async function runOrThrow(
   return result.stdout;
 }
 
-/** A TCP port of `address` that nobody listens on at this moment. */
-export function freePort(address = '127.0.0.1'): Promise<number> {
+const handedOut = new Set<number>();
+
+/** A TCP port of `address` that nobody listens on at this moment; never the same one twice in a process. */
+export async function freePort(address = '127.0.0.1'): Promise<number> {
+  // The kernel may offer a port again as soon as it is closed: two asked for in a row were once the same.
+  for (;;) {
+    const port = await offeredPort(address);
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    return port;
+  }
+}
+
+function offeredPort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
