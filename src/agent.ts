@@ -1,5 +1,4 @@
 /** The agent: the only place that builds rooms, starts them in order, and stops them in reverse. */
-import { mkdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -68,8 +67,8 @@ interface Stoppable {
 
 export function createAgent(deps: AgentDeps): Agent {
   const { config, log, clock } = deps;
-  /** What has been started, in order. */
-  const running: Stoppable[] = [];
+  /** What has been started, in order; what stands in one stage is stopped at the same time. */
+  const running: Stoppable[][] = [];
   let rooms: Agent['rooms'] | null = null;
   const inForce: InForce = { config, routes: [], listeners: [] };
   let reloader: Reloader | null = null;
@@ -78,12 +77,17 @@ export function createAgent(deps: AgentDeps): Agent {
   fatal.promise.catch(() => {});
 
   const started = <T extends { stop(): Promise<void> }>(name: string, room: T): T => {
-    running.push({ name, stop: () => room.stop() });
+    running.push([{ name, stop: () => room.stop() }]);
+    return room;
+  };
+
+  /** As `started`, but stopped together with the room before it. */
+  const startedBeside = <T extends { stop(): Promise<void> }>(name: string, room: T): T => {
+    running.at(-1)?.push({ name, stop: () => room.stop() });
     return room;
   };
 
   async function start(): Promise<AgentStarted> {
-    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     const key = openBoxKey(config.dataDir);
     const spool = createSpool({
       clock,
@@ -113,9 +117,7 @@ export function createAgent(deps: AgentDeps): Agent {
       intake: () => requireRooms().intake,
       reload,
     });
-    // The socket comes first: it is what keeps two agents off one spool.
-    await started('control', control).start();
-
+    await control.assertAlone();
     const authority = await openBoxAuthority(deps, config.intake.hostname);
     const certificate = await authority.certificate();
     const intake = createIntake({
@@ -130,10 +132,13 @@ export function createAgent(deps: AgentDeps): Agent {
     rooms = { spool, dispatch, intake };
 
     const opened = await started('spool', spool).start();
+    // The spool's lock is in hand, so nobody else's socket is taken away.
+    await started('control', control).start();
     await spool.record({ type: 'agent.started', data: { version: VERSION } });
     started('routes', routesInUse);
     await started('dispatch', dispatch).start();
-    inForce.listeners = await started('intake', intake).start();
+    // Side by side, so that at a stop each has all the time there is.
+    inForce.listeners = await startedBeside('intake', intake).start();
     const page = started('web', createBoxPage({ log: log.child({ room: 'web' }), authority }));
     const webPort = await page.show(config, certificate);
     const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
@@ -162,15 +167,17 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   async function stop(): Promise<void> {
-    for (const room of running.splice(0).reverse()) {
-      if (room.name === 'spool') await recordStop(deps, rooms?.spool);
-      await room
-        .stop()
-        .catch((error: unknown) =>
-          log.error('agent.stop-failed', { room: room.name, error: describeError(error) }),
-        );
-    }
+    for (const stage of running.splice(0).reverse()) await Promise.all(stage.map(stopRoom));
     log.info('agent.stopped');
+  }
+
+  async function stopRoom(room: Stoppable): Promise<void> {
+    if (room.name === 'spool') await recordStop(deps, rooms?.spool);
+    try {
+      await room.stop();
+    } catch (error) {
+      log.error('agent.stop-failed', { room: room.name, error: describeError(error) });
+    }
   }
 
   function requireRooms(): Agent['rooms'] {

@@ -7,6 +7,11 @@ export const PROBLEMS = {
     cause: `Another agent is already running with the data folder ${dataDir}.`,
     advice: 'Stop it first, or give this one a data folder of its own with --data.',
   }),
+  noSocket: (socketPath: string, detail: string): Explanation => ({
+    code: 'control.no-socket',
+    cause: `The agent can't listen on its control socket ${socketPath}: ${detail}.`,
+    advice: 'Use a data folder that may be written and whose path is shorter than 90 characters.',
+  }),
   notRunning: (dataDir: string, detail: string): Explanation => ({
     code: 'control.not-running',
     cause: `No agent is running with the data folder ${dataDir} (${detail}).`,

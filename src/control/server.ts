@@ -5,6 +5,7 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { COMMANDS, type ControlDeps, isCommandName } from './commands.ts';
@@ -21,6 +22,8 @@ export interface ControlServerDeps extends ControlDeps {
 
 export interface ControlServer {
   /** Throws OperatorError when another agent already serves this data folder. */
+  assertAlone(): Promise<void>;
+  /** Takes the socket over; call it only with the spool's lock in hand. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -39,13 +42,17 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
     answer(deps, request, response).catch((error: unknown) => fail(deps.log, response, error));
   });
   return {
+    async assertAlone() {
+      if (await isServed(socketPath)) throw new OperatorError(PROBLEMS.alreadyRunning(deps.dataDir));
+    },
     async start() {
-      if (await isServed(socketPath)) {
-        throw new OperatorError(PROBLEMS.alreadyRunning(deps.dataDir));
-      }
       rmSync(socketPath, { force: true });
       server.listen(socketPath);
-      await once(server, 'listening');
+      try {
+        await once(server, 'listening');
+      } catch (cause) {
+        throw new OperatorError(PROBLEMS.noSocket(socketPath, describeError(cause)), { cause });
+      }
       chmodSync(socketPath, 0o600);
     },
     async stop() {
@@ -83,19 +90,15 @@ async function answer(
   const name = /^\/v1\/([a-z.-]+)$/.exec(url.pathname)?.[1] ?? '';
   if (request.method !== 'POST') throw unknownCommand(name);
   const input = await readJson(request);
-  if (name === 'send-test') return streamSteps(deps, sendTestRequest.parse(input), response);
+  if (name === 'send-test') return streamSteps(deps, parseInput(name, sendTestRequest, input), response);
   if (!isCommandName(name)) throw unknownCommand(name);
 
   const { input: schema, run } = COMMANDS[name];
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) {
-    throw new OperatorError(
-      PROBLEMS.badInput(name, parsed.error.issues.map((issue) => issue.message).join('; ')),
-      { exitCode: 2 },
-    );
-  }
   // The schema of the same row has produced it; TypeScript can't follow a union of rows.
-  const output = await (run as (deps: ControlDeps, input: unknown) => Promise<unknown>)(deps, parsed.data);
+  const output = await (run as (deps: ControlDeps, input: unknown) => Promise<unknown>)(
+    deps,
+    parseInput(name, schema, input),
+  );
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(output));
 }
@@ -117,7 +120,11 @@ async function streamSteps(
   response: http.ServerResponse,
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  for await (const step of deps.sendTest(request)) response.write(`${JSON.stringify(step)}\n`);
+  for await (const step of deps.sendTest(request)) {
+    // Whoever asked is gone; the scan goes its way without being watched.
+    if (response.destroyed) return;
+    response.write(`${JSON.stringify(step)}\n`);
+  }
   response.end();
 }
 
@@ -130,7 +137,19 @@ async function readJson(request: http.IncomingMessage): Promise<unknown> {
       throw new OperatorError(PROBLEMS.badInput('the request', 'it is too large'));
     chunks.push(chunk);
   }
-  return bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  if (bytes === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch (cause) {
+    throw new OperatorError(PROBLEMS.badInput('the request', describeError(cause)), { exitCode: 2, cause });
+  }
+}
+
+function parseInput<S extends z.ZodType>(name: string, schema: S, input: unknown): z.output<S> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const detail = parsed.error.issues.map((issue) => issue.message).join('; ');
+  throw new OperatorError(PROBLEMS.badInput(name, detail), { exitCode: 2 });
 }
 
 function fail(log: Log, response: http.ServerResponse, error: unknown): void {

@@ -87,8 +87,8 @@ export const LIMITS = {
   /** Longest pause of a route that the other side may ask for: its quotas run over 24 hours. */
   routePauseMaxMs: 24 * 60 * MINUTE,
   /** Time for deliveries under way to end by themselves at a stop, and time after which they are left alone. */
-  deliveryStopGraceMs: 4 * SECOND,
-  deliveryStopHardMs: 8 * SECOND,
+  deliveryStopGraceMs: 3 * SECOND,
+  deliveryStopHardMs: 5 * SECOND,
   /** Messages looked at in one search for those that grew too old; about 5 MB of claims. */
   agedSweepMessagesMax: 10_000,
   /** Device and sender pairs remembered as refused; a site has a few dozen devices. */
@@ -122,8 +122,12 @@ export const LIMITS = {
   signInResponseBytesMax: 256 * KIB,
   /** A token is renewed this long before it ends, so that none ends in a session. */
   tokenRenewAheadMs: 5 * MINUTE,
-  /** Clean stop: what has not finished by then is settled at the next start. */
+  /**
+   * Clean stop, all in all; a service manager kills soon after. What has not finished by then is settled at the next
+   * start. Taking in and sending out stop side by side within `roomStopMaxMs`, then the spool commits and closes.
+   */
   stopMaxMs: 10 * SECOND,
+  roomStopMaxMs: 7 * SECOND,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */

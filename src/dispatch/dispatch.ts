@@ -2,7 +2,7 @@
  * Dispatch: claims what is due, hands it to a route, writes the outcome.
  *
  * How it works, in short:
- * - A pass claims one message at a time and starts it, as long as something can start; passes never overlap. They
+ * - A pass claims as many messages as can start, and starts them, as long as something can; passes never overlap. They
  *   are woken by the spool (new or due messages), by the end of a delivery, and by the time the last pass named.
  * - A lane per route knows whether a message may start on it: breaker, budgets, connections. A recipient goes to
  *   the first open lane of its rule, or the least used of a group; a busy lane is waited for, a paused one is
@@ -81,26 +81,36 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     return waitUntilNext(filter);
   }
 
-  /** Starts one message after the other; resolves with the filter under which nothing more was found. */
+  /**
+   * Claims as many messages as surely find a place, again and again: an answer of the spool may wait for a commit, so
+   * one at a time would be one a commit. Resolves with the filter under which nothing more was found.
+   */
   async function startWhatCan(): Promise<ClaimFilter | null> {
     while (!isStopping && underWay.size < underWayMax()) {
       const filter = chooser.claimable();
-      const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, 1);
+      const limit = Math.max(1, Math.min(lanes.places(), underWayMax() - underWay.size));
+      const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, limit);
       if (claims.length === 0) return filter;
-      for (const claim of claims) await startClaim(claim);
+      await startAll(claims);
     }
     return null;
   }
 
-  async function startClaim(claim: Claim): Promise<void> {
+  async function startAll(claims: readonly Claim[]): Promise<void> {
     try {
-      // After the claim: whatever was released before it is then known.
+      // After the claims: whatever was released before them is then known.
       await holds.refresh();
     } catch (error) {
-      await giveBack(claim.head.id, { keeper, spool });
+      for (const claim of claims) await giveBack(claim.head.id, { keeper, spool });
       throw error;
     }
-    if (isStopping) return giveBack(claim.head.id, { keeper, spool });
+    for (const claim of claims) {
+      if (isStopping) await giveBack(claim.head.id, { keeper, spool });
+      else start(claim);
+    }
+  }
+
+  function start(claim: Claim): void {
     const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
     const plan = planClaim(claim, { decide: chooser.decide, findHeld });
     carry(plan);
@@ -157,7 +167,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       unsubscribe();
       await finishUnderWay();
       keeper.stop();
-      await endsWithin(clock, LIMITS.stopMaxMs - LIMITS.deliveryStopHardMs, keeper.idle());
+      await endsWithin(clock, LIMITS.roomStopMaxMs - LIMITS.deliveryStopHardMs, keeper.idle());
     },
     routes: () => [...lanes.byId.values()].map((lane) => statusOf(lane.status())),
     pauseRoute: (id, by) => lanes.get(id).breaker.pauseBy(by),

@@ -44,7 +44,7 @@ export interface RouteStatus {
 
 export interface Dispatch {
   start(): Promise<void>;
-  /** Ends within LIMITS.stopMaxMs; what is under way by then is given back and sent again at the next start. */
+  /** Ends within LIMITS.roomStopMaxMs; what is under way by then is given back and sent again at the next start. */
   stop(): Promise<void>;
   routes(): RouteStatus[];
   pauseRoute(id: string, by: string): void;

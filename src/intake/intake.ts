@@ -153,7 +153,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     isStopping = true;
     const closed = listeners.close();
     for (const session of sessions) session.finish();
-    const timer = clock.schedule(LIMITS.stopMaxMs, () => {
+    const timer = clock.schedule(LIMITS.roomStopMaxMs, () => {
       for (const session of sessions) session.cut();
     });
     await closed;

@@ -42,7 +42,7 @@ export interface TestLogin {
 export interface Intake {
   /** Binds every listener; rejects with OperatorError naming the port that can't be bound. */
   start(): Promise<ListenerAddress[]>;
-  /** Takes no new connections, lets open DATA finish within LIMITS.stopMaxMs, then closes. */
+  /** Takes no new connections, lets open DATA finish within LIMITS.roomStopMaxMs, then closes. */
   stop(): Promise<void>;
   /**
    * Goes on with other settings and devices: connections that are open keep the policy they began with, ports that
