@@ -26,6 +26,8 @@ export interface Lane {
   isOpen(): boolean;
   /** Open, with a free connection and room in the minute: a message may start at once. */
   isReady(): boolean;
+  /** Messages that may start at once: one where a paused route is to be probed. */
+  places(): number;
   /** How much of the minute, the day or the connections is in use, whichever is most: from 0 to 1. */
   load(): number;
   /** Most recipients of the next envelope. */
@@ -73,6 +75,12 @@ export function createLane(deps: LaneDeps): Lane {
   const admits = () => breaker.admits() && (breaker.state() === 'open' || connectionsInUse === 0);
   const isOpen = () => admits() && budget.recipientsLeft() > 0;
 
+  function places(): number {
+    if (!isOpen()) return 0;
+    const connectionsLeft = breaker.state() === 'open' ? connectionsMax() - connectionsInUse : 1;
+    return Math.max(0, Math.min(connectionsLeft, budget.messagesLeft(), budget.recipientsLeft()));
+  }
+
   function noteDayUsed(): void {
     dayUsedSince = budget.recipientsLeft() > 0 ? null : (dayUsedSince ?? clock.now());
   }
@@ -93,7 +101,8 @@ export function createLane(deps: LaneDeps): Lane {
     breaker,
     budget,
     isOpen,
-    isReady: () => isOpen() && connectionsInUse < connectionsMax() && budget.messagesLeft() > 0,
+    isReady: () => places() > 0,
+    places,
     load: () =>
       Math.max(
         connectionsInUse / connectionsMax(),

@@ -20,6 +20,8 @@ export interface Lanes {
   get(id: string): Lane;
   /** Deliveries that all lanes together may have under way. */
   connections(): number;
+  /** Messages that may start at once, whichever of the ready lanes they go by; 0 when none is ready. */
+  places(): number;
   /** A lane stays with its route's id; those of other ids go, and what is under way on them ends by itself. */
   replace(routes: readonly Route[]): void;
   /** Takes over the pauses that an earlier run saved. */
@@ -86,6 +88,10 @@ export function createLanes(deps: DispatchDeps, keeper: Keeper, onChange: () => 
       return lane;
     },
     connections: () => [...routes.values()].reduce((sum, route) => sum + route.limits.connections, 0),
+    places() {
+      const ready = [...byId.values()].map((lane) => lane.places()).filter((places) => places > 0);
+      return ready.length === 0 ? 0 : Math.min(...ready);
+    },
     replace(next) {
       const gone = [...byId.keys()].filter((id) => !next.some((route) => route.id === id));
       place(next);
