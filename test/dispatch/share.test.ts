@@ -53,8 +53,8 @@ describe('a group of mailboxes', () => {
   });
 
   it('shares in the proportion of the limits', async () => {
-    const large = createRoute('mailbox-1', { messagesPerMinute: 30, connections: 1 });
-    const small = createRoute('mailbox-2', { messagesPerMinute: 10, connections: 1 });
+    const large = createRoute('mailbox-1', { messagesPerMinute: 30, connections: 100 });
+    const small = createRoute('mailbox-2', { messagesPerMinute: 10, connections: 100 });
     await acceptMany(20);
     const { quiet } = await start([large, small, createRoute('direct')]);
     await quiet();
