@@ -1,6 +1,6 @@
 /** The entry of everything: the command line in the main thread, the spool in its worker thread. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { createAgent } from './agent.ts';
+import { type Agent, createAgent } from './agent.ts';
 import type { CliDeps, RunRequest } from './cli/context.ts';
 import { terminalOutput } from './cli/output.ts';
 import { runCli } from './cli/program.ts';
@@ -28,7 +28,11 @@ const deps: CliDeps = {
   version: { version: VERSION, built: BUILT, node: process.version },
   profileIds,
   runAgent,
-  runDemo: (request) => runDemo({ ...request, profiles, startWorker, output: terminalOutput, untilStopped }),
+  runDemo: (request) =>
+    runDemo({
+      ...{ ...request, profiles, startWorker, output: terminalOutput },
+      untilStopped: () => listenForStop().received,
+    }),
 };
 
 async function runAgent(request: RunRequest): Promise<ExitCode> {
@@ -42,17 +46,26 @@ async function runAgent(request: RunRequest): Promise<ExitCode> {
   for (const message of warnings) log.warn('config.warning', { message });
   const clock = createSystemClock(CLOCK_FLOOR_MS);
   const agent = createAgent({ config, profiles, clock, log, startWorker, readConfig });
-  // Before the start: a reload that comes early is answered, and does not end the process.
+  // Before the start: a signal that comes early must not end the process in the middle of it.
+  const stop = listenForStop();
   const unlisten = onHangUp(() => agent.reload('SIGHUP'), log);
-  await agent.start();
   try {
-    await Promise.race([untilStopped(), agent.fatal]);
+    await agent.start();
+    return await runUntil(stop.received, agent, log);
+  } finally {
+    stop.unlisten();
+    unlisten();
+  }
+}
+
+async function runUntil(stopped: Promise<void>, agent: Agent, log: Log): Promise<ExitCode> {
+  try {
+    await Promise.race([stopped, agent.fatal]);
     return 0;
   } catch (error) {
     log.error('agent.failed', { error: describeError(error) });
     return 1;
   } finally {
-    unlisten();
     await agent.stop();
   }
 }
@@ -68,20 +81,28 @@ function onHangUp(reload: () => Promise<unknown>, log: Log): () => void {
   return () => process.removeListener('SIGHUP', onSignal);
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as nobody listens any more. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    // Timers of the clock don't keep the process alive, and an agent without traffic has nothing else.
-    const keepAlive = setInterval(() => {}, 2 ** 30);
-    const onSignal = (): void => {
-      clearInterval(keepAlive);
-      process.removeListener('SIGINT', onSignal);
-      process.removeListener('SIGTERM', onSignal);
-      resolve();
-    };
-    process.on('SIGINT', onSignal);
-    process.on('SIGTERM', onSignal);
-  });
+interface StopSignal {
+  /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as nobody listens any more. */
+  received: Promise<void>;
+  unlisten(): void;
+}
+
+function listenForStop(): StopSignal {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // Timers of the clock don't keep the process alive, and an agent without traffic has nothing else.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  const onSignal = (): void => {
+    unlisten();
+    resolve();
+  };
+  const unlisten = (): void => {
+    clearInterval(keepAlive);
+    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onSignal);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return { received: promise, unlisten };
 }
 
 async function main(): Promise<void> {
