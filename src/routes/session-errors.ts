@@ -35,18 +35,19 @@ export function explainSessionError(error: unknown, { exchanges, where, upstream
     return connectionFailure('route.starttls-missing', where, { error, upstream });
   if (last?.reply && last.reply.code >= 400) return new SessionRefused(last, upstream);
   if (error instanceof RouteFailure) return error;
-  return connectionFailure(sessionFaultCode(error, last), where, {
+  return connectionFailure(sessionFaultCode(error, exchanges), where, {
     error,
     upstream,
     reply: last?.reply ?? null,
   });
 }
 
-function sessionFaultCode(error: unknown, last: Exchange | undefined): FaultCode {
+function sessionFaultCode(error: unknown, exchanges: readonly Exchange[]): FaultCode {
   const code = faultCodeOf(error);
-  if (last?.reply?.code === UNREADABLE_CODE) return 'route.protocol';
+  if (exchanges.some(({ reply }) => reply?.code === UNREADABLE_CODE)) return 'route.protocol';
   const isVague = code === 'route.connection-failed' || code === 'route.reset';
-  if (last?.stage === 'starttls' && isVague) return 'route.tls-failed';
+  // The next command is said only through TLS: with none after STARTTLS the handshake was under way.
+  if (exchanges.at(-1)?.stage === 'starttls' && isVague) return 'route.tls-failed';
   return code === 'route.connection-failed' ? closedOrFailed(error) : code;
 }
 

@@ -35,9 +35,14 @@ export interface Dialogue extends Pick<Wire, 'readLine' | 'readChunk' | 'unread'
   answer(stage: Stage, reply: string, about?: Subject): Promise<boolean>;
   /** Sends a reply that no script changes. */
   send(reply: string): Promise<void>;
+  /** Sends `reply`, meets the TLS hello with a fatal alert, and closes. */
+  alert(reply: string, description: number): Promise<void>;
   /** Sends `reply` and shakes hands as the server; what was read ahead in clear is forgotten. */
   upgrade(reply: string): Promise<{ socket: TLSSocket } | { failure: string }>;
 }
+
+/** Record type alert, version TLS 1.2, two bytes long, level fatal. */
+const FATAL_ALERT = [0x15, 3, 3, 0, 2, 2];
 
 export function createDialogue(deps: EngineDeps, raw: Socket): Dialogue {
   let socket = raw;
@@ -122,6 +127,13 @@ export function createDialogue(deps: EngineDeps, raw: Socket): Dialogue {
       return isPositive(chosen);
     },
     send,
+    async alert(reply, description) {
+      await send(reply);
+      await wire.readChunk();
+      await wire.write(Buffer.of(...FATAL_ALERT, description));
+      isOver = true;
+      socket.end();
+    },
     upgrade,
   };
 }

@@ -11,6 +11,8 @@ export interface ZoneRecords {
   AAAA?: string[];
   MX?: { exchange: string; preference: number }[];
   TXT?: string[];
+  /** Questions about this name alone get SERVFAIL, or nothing. */
+  fault?: 'servfail' | 'silence';
 }
 
 export interface DnsServer {
@@ -38,9 +40,11 @@ export function createDnsServer(deps: { log: Log; address: string }): DnsServer 
     const { id, questions, flags } = packet.decode(query);
     const base = { type: 'response', id, questions: questions ?? [] } as const;
     const known = packet.AUTHORITATIVE_ANSWER | ((flags ?? 0) & packet.RECURSION_DESIRED);
-    if (server.mode === 'servfail') return { ...base, flags: known | RCODE_SERVFAIL };
     const question = questions?.[0];
     const records = question && server.zone.get(question.name.toLowerCase());
+    if (records?.fault === 'silence') return null;
+    if (server.mode === 'servfail' || records?.fault === 'servfail')
+      return { ...base, flags: known | RCODE_SERVFAIL };
     if (!question || !records) return { ...base, flags: known | RCODE_NXDOMAIN };
     return { ...base, flags: known, answers: answersFor(question, records) };
   }

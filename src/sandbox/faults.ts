@@ -11,6 +11,8 @@ export interface HostFaults {
   /** Highest TLS version spoken; null is TLS 1.2 and 1.3. */
   tlsMaxVersion: 'TLSv1' | 'TLSv1.1' | null;
   certificate: CertificateKind;
+  /** The TLS hello is answered by this fatal alert (RFC 8446 section 6). */
+  tlsAlert: number | null;
   /** The connection is cut where the reply of this step would come; nothing is kept then. */
   cutAt: Stage | null;
   /** No reply comes at this step, nor later. */
@@ -29,6 +31,7 @@ export function noFaults(): HostFaults {
     plainTextOnly: false,
     tlsMaxVersion: null,
     certificate: 'valid',
+    tlsAlert: null,
     cutAt: null,
     silentAt: null,
     replyByteByByte: false,

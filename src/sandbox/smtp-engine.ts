@@ -110,6 +110,7 @@ async function starttls(talk: Conversation): Promise<void> {
     await dialogue.choose('tls', '');
     return;
   }
+  if (faults.tlsAlert !== null) return dialogue.alert(reply, faults.tlsAlert);
   const upgraded = await dialogue.upgrade(reply);
   if ('failure' in upgraded) {
     record.failure = upgraded.failure;
