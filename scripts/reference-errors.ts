@@ -1,14 +1,20 @@
 /** Renders docs/reference/replies.md and errors.md from the tables of the rooms. */
+
+import { PROBLEMS as CLI_PROBLEMS } from '../src/cli/problems.ts';
+import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
-import { REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
+import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
+import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
+import { PROBLEMS as AGENT_PROBLEMS } from '../src/problems.ts';
 import { RELOAD_PROBLEMS } from '../src/reload.ts';
 import { MESSAGES } from '../src/routes/explanations.ts';
 import { FAULTS } from '../src/routes/faults.ts';
 import { renderReplyTable } from '../src/routes/replies.ts';
-import { SIGN_IN_ERRORS } from '../src/routes/sign-in-errors.ts';
-import { PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
+import { REFUSED, SIGN_IN_ERRORS, signInWaiting, UNAVAILABLE } from '../src/routes/sign-in-errors.ts';
+import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
+import { portTaken } from '../src/web/web.ts';
 
 export function renderReplies(): string {
   return [
@@ -44,13 +50,24 @@ function sections(): Section[] {
     {
       title: 'Told to a device',
       intro: 'The sentence goes to the panel of the device; the code stands in the log.',
-      rows: fromTable({ ...REPLIES, ...SILENT_REFUSALS }),
+      rows: [
+        ...fromTable({ ...REPLIES, ...SILENT_REFUSALS }),
+        {
+          ...HELD_UNKNOWN_DEVICE,
+          advice: 'Release it with `scanferry queue release`, or add the device to devices.',
+        },
+        { ...HELD_UNFINISHED, advice: 'Release it to send the part there is, or cancel it and scan again.' },
+      ],
     },
     { title: 'On the way to Microsoft 365', intro: 'These pause a route.', rows: fromTable(FAULTS) },
     {
       title: 'Signing in',
       intro: 'By the AADSTS number of the sign-in service. These pause a route.',
-      rows: SIGN_IN_ERRORS.map(({ id, cause, advice }) => ({ code: `route.sign-in.${id}`, cause, advice })),
+      rows: [
+        ...SIGN_IN_ERRORS.map(({ id, cause, advice }) => ({ code: `route.sign-in.${id}`, cause, advice })),
+        signInWaiting('…'),
+        ...fromTable({ 'route.sign-in.unavailable': UNAVAILABLE, 'route.sign-in.refused': REFUSED }),
+      ],
     },
     {
       title: 'With one message',
@@ -69,34 +86,38 @@ function sections(): Section[] {
       title: 'The spool',
       intro: '',
       rows: [
-        SPOOL_PROBLEMS.newerVersion('…', 2, 1),
-        SPOOL_PROBLEMS.inUse('…'),
-        SPOOL_PROBLEMS.notDurable('…'),
-        SPOOL_PROBLEMS.notOpened('…', '…'),
-        SPOOL_PROBLEMS.bodyErased('…'),
-        SPOOL_PROBLEMS.bodyDamaged('…'),
-        SPOOL_PROBLEMS.unknownMessage('…'),
+        ...rowsOf(SPOOL_PROBLEMS),
+        ...Object.values(REASONS).map((reason) => ({ ...fill(reason), advice: '' })),
       ],
     },
     {
-      title: 'The command line and the agent',
+      title: 'The agent, its config and the command line',
       intro: '',
       rows: [
-        CONTROL_PROBLEMS.alreadyRunning('…'),
-        CONTROL_PROBLEMS.notRunning('…', '…'),
-        CONTROL_PROBLEMS.forbidden('…'),
-        CONTROL_PROBLEMS.unknownMessage('…'),
-        CONTROL_PROBLEMS.bodyErased('…'),
-        CONTROL_PROBLEMS.unknownRoute('…', '…'),
-        CONTROL_PROBLEMS.unknownCommand('…'),
-        CONTROL_PROBLEMS.badInput('…', '…'),
-        CONTROL_PROBLEMS.failed('…'),
-        RELOAD_PROBLEMS.notRunning(),
-        RELOAD_PROBLEMS.needsRestart('…'),
-        RELOAD_PROBLEMS.notApplied('…'),
+        ...rowsOf(CONFIG_PROBLEMS),
+        ...rowsOf(AGENT_PROBLEMS),
+        ...rowsOf(RELOAD_PROBLEMS),
+        ...rowsOf(CONTROL_PROBLEMS),
+        ...rowsOf(INTAKE_PROBLEMS),
+        ...rowsOf(CLI_PROBLEMS),
+        portTaken('…', 443, '…'),
       ],
     },
   ];
+}
+
+type Row<T> = T | ((...details: never[]) => T);
+
+/** A row that takes details is shown with an ellipsis in place of each. */
+function fill<T>(row: Row<T>): T {
+  if (typeof row !== 'function') return row;
+  const ellipsis = Object.assign('…', { address: '…', port: '…' });
+  // Rows print what they are given; an ellipsis stands for any of it.
+  return (row as (...details: unknown[]) => T)(...Array.from({ length: row.length }, () => ellipsis));
+}
+
+function rowsOf(table: Record<string, Row<Explanation>>): Explanation[] {
+  return Object.values(table).map(fill);
 }
 
 function fromTable(table: Record<string, { cause: string; advice: string }>): Explanation[] {

@@ -12,6 +12,7 @@ import { type ExitCode, OperatorError } from './core/errors.ts';
 import type { EventRecord } from './core/events.ts';
 import type { TlsFacts } from './core/message.ts';
 import { createLog } from './log.ts';
+import { PROBLEMS } from './problems.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { DEMO_DEVICES, type DemoDevice } from './sandbox/demo-devices.ts';
 import { type ScanResult, sendScan } from './sandbox/device.ts';
@@ -202,11 +203,7 @@ async function whenSettled(agent: Agent, id: string): Promise<MessageDetail> {
       const isOver = detail?.recipients.every(({ state }) => state === 'delivered' || state === 'failed');
       if (detail && isOver) return detail;
       if (performance.now() > deadline) {
-        throw new OperatorError({
-          code: 'demo.not-delivered',
-          cause: `The simulated scan ${id} was not delivered within ${ARRIVAL_MAX_MS / 1000} seconds.`,
-          advice: 'The warnings above say why.',
-        });
+        throw new OperatorError(PROBLEMS.demoNotDelivered(id, ARRIVAL_MAX_MS / 1000));
       }
       await changed.promise;
     } finally {

@@ -6,6 +6,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import { writeFileDurably } from './config/files.ts';
 import { OperatorError } from './core/errors.ts';
 import { EMBEDDED_ADDONS } from './native-embedded.ts';
+import { PROBLEMS } from './problems.ts';
 
 /**
  * Path of the addon for this machine, unpacked and verified; null when run from source.
@@ -17,11 +18,7 @@ export function unpackNativeAddon(dataDir: string): string | null {
   const target = `${process.platform}-${process.arch}`;
   const embedded = EMBEDDED_ADDONS[target];
   if (embedded === undefined) {
-    throw new OperatorError({
-      code: 'agent.platform-unsupported',
-      cause: `This build has no database engine for ${target}.`,
-      advice: `It runs on ${available.join(' and ')}; on a Raspberry Pi use the 64-bit system.`,
-    });
+    throw new OperatorError(PROBLEMS.platformUnsupported(target, available.join(' and ')));
   }
   const directory = path.join(dataDir, 'native');
   const file = path.join(directory, `sqlite-${embedded.sha256.slice(0, 16)}.node`);

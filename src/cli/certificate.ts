@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
+import { PROBLEMS } from './problems.ts';
 
 export function addCertificateCommand(program: Command, context: CliContext): void {
   program
@@ -24,14 +25,6 @@ function read(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new OperatorError(
-      {
-        code: 'cli.no-certificate',
-        cause: `There is no root certificate at ${file} yet.`,
-        advice:
-          'The agent makes it at its first start; start it with `scanferry run`, or name its data folder with --data.',
-      },
-      { cause },
-    );
+    throw new OperatorError(PROBLEMS.noCertificate(file), { cause });
   }
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { CommandInput } from '../control/commands.ts';
 import { OperatorError } from '../core/errors.ts';
 import type { RecipientState } from '../core/message.ts';
+import { PROBLEMS } from './problems.ts';
 
 type MessageFilter = CommandInput<'queue.list'>['filter'];
 
@@ -49,8 +50,5 @@ export function pageLimit(command: string, text: string, max: number): number {
 }
 
 export function usage(command: string, cause: string): OperatorError {
-  return new OperatorError(
-    { code: 'cli.usage', cause, advice: `\`scanferry ${command} --help\` shows how.` },
-    { exitCode: 2 },
-  );
+  return new OperatorError(PROBLEMS.usage(command, cause), { exitCode: 2 });
 }

@@ -1,6 +1,7 @@
 /** How the command line prints: tables for people, JSON for scripts, sentences for errors. */
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import { PROBLEMS } from './problems.ts';
 
 export interface Output {
   line(text?: string): void;
@@ -61,7 +62,7 @@ export function reportError(output: Output, error: unknown, asJson: boolean): Ex
     else output.error(`scanferry: ${error.explanation.cause}\n${error.explanation.advice}`);
     return error.exitCode;
   }
-  if (asJson) output.json({ error: { code: 'cli.unexpected', cause: describeError(error), advice: '' } });
+  if (asJson) output.json({ error: PROBLEMS.unexpected(describeError(error)) });
   else
     output.error(
       `scanferry: unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

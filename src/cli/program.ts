@@ -6,6 +6,7 @@ import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
 import { addHistoryCommand } from './history.ts';
 import { reportError } from './output.ts';
+import { PROBLEMS } from './problems.ts';
 import { addQueueCommand } from './queue.ts';
 import { addReloadCommand } from './reload.ts';
 import { addRoutesCommand } from './routes.ts';
@@ -68,12 +69,7 @@ function isNodeNewEnough(version: string): boolean {
 }
 
 function nodeTooOld(version: string): OperatorError {
-  return new OperatorError(
-    {
-      code: 'cli.node-too-old',
-      cause: `This is Node.js ${version}, and Scanferry needs ${NODE_MIN.major}.${NODE_MIN.minor} or newer.`,
-      advice: 'Start it with a newer Node.js, such as `node_modules/.bin/node` of the source tree.',
-    },
-    { exitCode: 2 },
-  );
+  return new OperatorError(PROBLEMS.nodeTooOld(version, `${NODE_MIN.major}.${NODE_MIN.minor}`), {
+    exitCode: 2,
+  });
 }

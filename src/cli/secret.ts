@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import { openSecretStore } from '../config/secret-store.ts';
 import { OperatorError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
+import { usage } from './filter.ts';
+import { PROBLEMS } from './problems.ts';
 
 const NAME = /^[a-z0-9-]{1,64}$/;
 
@@ -15,9 +17,10 @@ export function addSecretCommand(program: Command, context: CliContext): void {
     .description('store a secret; its value is read from standard input')
     .argument('<name>')
     .action(async (name: string) => {
-      if (!NAME.test(name)) throw usage('A secret name has lower-case letters, digits and hyphens.');
+      if (!NAME.test(name))
+        throw usage('secret', 'A secret name has lower-case letters, digits and hyphens.');
       const value = (await readStandardInput(context)).replace(/\r?\n$/, '');
-      if (value === '') throw usage('The secret read from standard input is empty.');
+      if (value === '') throw usage('secret', 'The secret read from standard input is empty.');
       openSecretStore(context.dataDir()).write(name, value);
       context.output.line(`stored ${name}; write { secret: ${name} } in the config`);
     });
@@ -35,11 +38,7 @@ export function addSecretCommand(program: Command, context: CliContext): void {
     .argument('<name>')
     .action((name: string) => {
       if (!openSecretStore(context.dataDir()).remove(name)) {
-        throw new OperatorError({
-          code: 'cli.no-such-secret',
-          cause: `No secret is named ${name}.`,
-          advice: '`scanferry secret list` shows the names.',
-        });
+        throw new OperatorError(PROBLEMS.noSuchSecret(name));
       }
       context.output.line(`removed ${name}`);
     });
@@ -50,11 +49,4 @@ async function readStandardInput(context: CliContext): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function usage(cause: string): OperatorError {
-  return new OperatorError(
-    { code: 'cli.usage', cause, advice: '`scanferry secret --help` shows how.' },
-    { exitCode: 2 },
-  );
 }

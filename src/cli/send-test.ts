@@ -1,8 +1,8 @@
 /** `scanferry send-test`: a test scan through the whole way, each step as it happens. */
 import type { Command } from 'commander';
 import { type SendTestStep, sendTestRequest } from '../control/protocol.ts';
-import { OperatorError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
+import { usage } from './filter.ts';
 import { wrapText } from './output.ts';
 
 export function addSendTestCommand(program: Command, context: CliContext): void {
@@ -19,14 +19,7 @@ export function addSendTestCommand(program: Command, context: CliContext): void 
         waitMs: Number(options.wait) * 1000,
       });
       if (!request.success) {
-        throw new OperatorError(
-          {
-            code: 'cli.usage',
-            cause: 'send-test takes e-mail addresses and a time from 1 to 3600 seconds.',
-            advice: '`scanferry send-test --help` shows how.',
-          },
-          { exitCode: 2 },
-        );
+        throw usage('send-test', 'send-test takes e-mail addresses and a time from 1 to 3600 seconds.');
       }
       for await (const step of context.client().sendTest(request.data)) {
         if (step.succeeded !== undefined) context.exitCode = step.succeeded ? 0 : 1;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { SEAL_KEY_BYTES } from '../core/seal.ts';
+import { PROBLEMS } from './errors.ts';
 import { PRIVATE_MODE, writeFileDurably } from './files.ts';
 
 const FILE_NAME = 'box.key';
@@ -20,11 +21,7 @@ export function readBoxKey(dataDir: string): Buffer | null {
   if (!existsSync(file)) return null;
   const key = Buffer.from(explained(dataDir, () => readFileSync(file, 'utf8')).trim(), 'base64');
   if (key.length === SEAL_KEY_BYTES) return key;
-  throw new OperatorError({
-    code: 'config.box-key-damaged',
-    cause: `The box key ${file} is damaged, so stored secrets and waiting scans can't be read.`,
-    advice: giveUpAdvice(dataDir),
-  });
+  throw new OperatorError(PROBLEMS.boxKeyDamaged(file, giveUpAdvice(dataDir)));
 }
 
 /**
@@ -37,11 +34,9 @@ export function openBoxKey(dataDir: string): Buffer {
   if (existing !== null) return existing;
   const sealed = SEALED_FILES.filter((name) => existsSync(path.join(dataDir, name)));
   if (sealed.length > 0) {
-    throw new OperatorError({
-      code: 'config.box-key-missing',
-      cause: `The box key ${path.join(dataDir, FILE_NAME)} is gone, and ${sealed.join(' and ')} beside it can't be read without it.`,
-      advice: giveUpAdvice(dataDir),
-    });
+    throw new OperatorError(
+      PROBLEMS.boxKeyMissing(path.join(dataDir, FILE_NAME), sealed.join(' and '), giveUpAdvice(dataDir)),
+    );
   }
   const key = randomBytes(SEAL_KEY_BYTES);
   const text = `${key.toString('base64')}\n`;
@@ -59,14 +54,6 @@ function explained<T>(dataDir: string, work: () => T): T {
     return work();
   } catch (cause) {
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
-    throw new OperatorError(
-      {
-        code: 'config.data-folder-unusable',
-        cause: `The data folder ${dataDir} can't be used (${describeError(cause)}).`,
-        advice:
-          'Give the agent a data folder that it may read and write, with free space, by dataDir or --data.',
-      },
-      { cause },
-    );
+    throw new OperatorError(PROBLEMS.dataFolderUnusable(dataDir, describeError(cause)), { cause });
   }
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import { PROBLEMS } from './errors.ts';
 import { describeIssue } from './issues.ts';
 import { type ConfigPath, type ConfigProblem, formatKey, formatProblem } from './problems.ts';
 import { isRecord, resolveMarked } from './resolve.ts';
@@ -44,14 +45,7 @@ export function checkConfig(options: LoadOptions): LoadedConfig {
 export function loadConfig(options: LoadOptions): { config: Config; warnings: ConfigProblem[] } {
   const { config, problems } = checkConfig(options);
   if (config === null) {
-    throw new OperatorError(
-      {
-        code: 'config.invalid',
-        cause: problems.map(formatProblem).join('\n'),
-        advice: 'Correct the config and check it with `scanferry check`.',
-      },
-      { exitCode: 2 },
-    );
+    throw new OperatorError(PROBLEMS.invalid(problems.map(formatProblem).join('\n')), { exitCode: 2 });
   }
   return { config, warnings: problems };
 }

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { seal, unseal } from '../core/seal.ts';
 import { openBoxKey, readBoxKey } from './box-key.ts';
+import { PROBLEMS } from './errors.ts';
 import { PRIVATE_MODE, writeFileDurably } from './files.ts';
 
 export interface SecretStore {
@@ -67,13 +68,5 @@ function contextOf(name: string): string {
 }
 
 function unreadable(file: string, cause: unknown): OperatorError {
-  return new OperatorError(
-    {
-      code: 'config.secrets-unreadable',
-      cause: `The stored secrets in ${file} can't be opened with this box's key.`,
-      advice:
-        'Restore box.key and secrets.json together from a backup, or store the secrets again with `scanferry secret set`.',
-    },
-    { cause, exitCode: 2 },
-  );
+  return new OperatorError(PROBLEMS.secretsUnreadable(file), { cause, exitCode: 2 });
 }

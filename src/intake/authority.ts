@@ -8,6 +8,7 @@ import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
 import { issueRoot, issueServer, type KeyAndCertificate, type Period } from './issue-certificates.ts';
+import { PROBLEMS } from './problems.ts';
 import type { ServerCertificate } from './types.ts';
 
 export interface AuthorityDeps {
@@ -51,14 +52,7 @@ export async function openAuthority(deps: AuthorityDeps): Promise<Authority> {
   } catch (error) {
     // Errors of the file system carry the call that failed; anything else is a fault of this program.
     if (!(error instanceof Error && 'syscall' in error)) throw error;
-    throw new OperatorError(
-      {
-        code: 'authority.folder-unusable',
-        cause: `The certificates of the box can't be kept in ${deps.directory} (${describeError(error)}).`,
-        advice: 'Give the agent a data folder that it may read and write, with free space.',
-      },
-      { cause: error },
-    );
+    throw new OperatorError(PROBLEMS.folderUnusable(deps.directory, describeError(error)), { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { PROBLEMS } from './problems.ts';
 import type { ListenerSettings } from './settings.ts';
 import type { ListenerAddress } from './types.ts';
 
@@ -134,20 +135,7 @@ function shownOf({ settings: { address, tls }, port }: Bound): ListenerAddress {
   return { address, port, tls };
 }
 
-const BIND_ADVICE: Record<string, string> = {
-  EADDRINUSE: 'Stop the other program that uses the port (`ss -ltnp` shows it), or choose another port.',
-  EACCES: 'Ports below 1024 need the right CAP_NET_BIND_SERVICE; the packaged service has it.',
-  EADDRNOTAVAIL: 'Use an address that this box has, or 0.0.0.0 for all of them.',
-};
-
 function bindError(listener: ListenerSettings, error: Error): OperatorError {
   const code = 'code' in error ? String(error.code) : '';
-  return new OperatorError(
-    {
-      code: 'intake.port-unavailable',
-      cause: `The port ${listener.port} at ${listener.address} can't be opened for devices (${code || error.message}).`,
-      advice: BIND_ADVICE[code] ?? 'Check address and port of this listener under intake.listeners.',
-    },
-    { cause: error },
-  );
+  return new OperatorError(PROBLEMS.portUnavailable(listener, code, error.message), { cause: error });
 }

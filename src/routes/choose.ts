@@ -1,6 +1,7 @@
 /** The pure choice of a route for a recipient, and which recipients may be claimed at all right now. */
 import type { Explanation } from '../core/errors.ts';
 import { domainOf } from '../core/message.ts';
+import { explainMessage } from './explanations.ts';
 import type { RoutingRule } from './settings.ts';
 import type { Route } from './types.ts';
 
@@ -39,11 +40,11 @@ export function chooseRoute(
   routes: Routes,
 ): Choice {
   const rule = routing.find(({ recipients }) => recipients?.includes(domainOf(recipient)) ?? true);
-  if (rule === undefined) return { kind: 'impossible', why: NO_RULE };
+  if (rule === undefined) return { kind: 'impossible', why: explainMessage('message.no-rule') };
   const able = rule.use
     .map((entry) => [entry].flat().filter((id) => routes.get(id)?.canCarry(recipient) ?? false))
     .filter((group) => group.length > 0);
-  if (able.length === 0) return { kind: 'impossible', why: NONE_CAN_CARRY };
+  if (able.length === 0) return { kind: 'impossible', why: explainMessage('message.no-route') };
   for (const group of able) {
     const [routeId, ...others] = group.filter((id) => isUsable(id));
     if (routeId !== undefined) return { kind: 'use', routeId, among: [routeId, ...others] };
@@ -71,14 +72,3 @@ export function claimFilterFor(
 
 /** Stands for every domain that nothing names: `.invalid` is never given out (RFC 2606 section 2). */
 const ANY_OTHER_DOMAIN = 'any-other.invalid';
-
-const NO_RULE: Explanation = {
-  code: 'message.no-rule',
-  cause: 'No routing rule fits the domain of this recipient.',
-  advice: 'Add a rule for the domain, or one without recipients that takes all.',
-};
-const NONE_CAN_CARRY: Explanation = {
-  code: 'message.no-route',
-  cause: 'None of the routes that the routing rule names can carry mail to this recipient.',
-  advice: 'Add a submission or connector route to the rule; direct send reaches only its own domains.',
-};

@@ -6,7 +6,7 @@ import { type AuthenticationResult, type ICachePlugin, PublicClientApplication }
 import { describeError, type Log } from '../core/log.ts';
 import { RouteFailure } from './failure.ts';
 import type { SignInClient } from './sign-in-client.ts';
-import { signInFault } from './sign-in-errors.ts';
+import { signInFault, signInWaiting } from './sign-in-errors.ts';
 import { readFact, writeFact } from './token-cache.ts';
 import type { FactStore } from './types.ts';
 
@@ -106,12 +106,12 @@ export function createDeviceCodeSignIn(options: DeviceCodeOptions): DeviceCodeSi
 }
 
 function waitingFor(advice: string): RouteFailure {
-  const why = {
-    code: 'route.sign-in.waiting',
-    cause: 'Nobody has signed this box in to the mailbox yet.',
-    advice,
-  };
-  return new RouteFailure({ why, reply: null, needsPerson: true, retryAfterMs: LOOK_AGAIN_MS });
+  return new RouteFailure({
+    why: signInWaiting(advice),
+    reply: null,
+    needsPerson: true,
+    retryAfterMs: LOOK_AGAIN_MS,
+  });
 }
 
 /** The library's own cache, which holds the refresh token, kept over restarts. */

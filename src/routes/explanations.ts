@@ -30,6 +30,14 @@ export const MESSAGES = {
     cause: 'The other side answered before it had the whole message.',
     advice: 'Check host and port of the route, and what is in between; it is tried again.',
   },
+  'message.no-rule': {
+    cause: 'No routing rule fits the domain of this recipient.',
+    advice: 'Add a rule for the domain, or one without recipients that takes all.',
+  },
+  'message.no-route': {
+    cause: 'None of the routes that the routing rule names can carry mail to this recipient.',
+    advice: 'Add a submission or connector route to the rule; direct send reaches only its own domains.',
+  },
 } as const satisfies Record<string, { cause: string; advice: string }>;
 
 export type MessageCode = keyof typeof MESSAGES;

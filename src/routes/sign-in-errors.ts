@@ -4,6 +4,7 @@
  * docs/identity-platform/reference-error-codes.md, read 2026-11-24); 700024, 900023 and 1002012 are not on that page
  * but in many public reports with Microsoft's own text.
  */
+import type { Explanation } from '../core/errors.ts';
 import type { RouteFault } from '../core/outcome.ts';
 import type { SignInTrouble } from './sign-in-client.ts';
 
@@ -14,6 +15,15 @@ interface SignInRow {
   advice: string;
   /** Waiting heals it. */
   isPassing?: true;
+}
+
+/** A device code waits for a person; the advice holds the code and where to enter it. */
+export function signInWaiting(advice: string): Explanation {
+  return {
+    code: 'route.sign-in.waiting',
+    cause: 'Nobody has signed this box in to the mailbox yet.',
+    advice,
+  };
 }
 
 export const SIGN_IN_ERRORS: readonly SignInRow[] = [
@@ -124,11 +134,11 @@ export function signInFault(trouble: SignInTrouble | null): RouteFault {
     : fault('route.sign-in.refused', REFUSED, { detail, isPassing });
 }
 
-const UNAVAILABLE = {
+export const UNAVAILABLE = {
   cause: 'The Microsoft sign-in service gave no usable answer.',
   advice: 'It is tried again; if it lasts, check the service health of Microsoft 365.',
 };
-const REFUSED = {
+export const REFUSED = {
   cause: 'The Microsoft sign-in service refused the sign-in.',
   advice: 'Look the error number up at https://login.microsoftonline.com/error.',
 };

@@ -2,8 +2,17 @@
 import { once } from 'node:events';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { OperatorError } from '../core/errors.ts';
+import { type Explanation, OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
+
+/** The one thing that can keep the page from being shown. */
+export function portTaken(address: string, port: number, detail: string): Explanation {
+  return {
+    code: 'web.port-taken',
+    cause: `The box page can't listen on ${address} port ${port}: ${detail}.`,
+    advice: 'Free the port or set another one under web.port.',
+  };
+}
 
 export interface WebDeps {
   log: Log;
@@ -53,14 +62,9 @@ export function createWeb(deps: WebDeps): Web {
       try {
         await once(server, 'listening');
       } catch (cause) {
-        throw new OperatorError(
-          {
-            code: 'web.port-taken',
-            cause: `The box page can't listen on ${deps.settings.address} port ${deps.settings.port}: ${describeError(cause)}.`,
-            advice: 'Free the port or set another one under web.port.',
-          },
-          { cause },
-        );
+        throw new OperatorError(portTaken(deps.settings.address, deps.settings.port, describeError(cause)), {
+          cause,
+        });
       }
       return (server.address() as AddressInfo).port;
     },

@@ -1,0 +1,31 @@
+/** What the command line says to wrong usage, and to what is not there. */
+import type { Explanation } from '../core/errors.ts';
+
+export const PROBLEMS = {
+  usage: (command: string, cause: string): Explanation => ({
+    code: 'cli.usage',
+    cause,
+    advice: `\`scanferry ${command} --help\` shows how.`,
+  }),
+  noSuchSecret: (name: string): Explanation => ({
+    code: 'cli.no-such-secret',
+    cause: `No secret is named ${name}.`,
+    advice: '`scanferry secret list` shows the names.',
+  }),
+  noCertificate: (file: string): Explanation => ({
+    code: 'cli.no-certificate',
+    cause: `There is no root certificate at ${file} yet.`,
+    advice:
+      'The agent makes it at its first start; start it with `scanferry run`, or name its data folder with --data.',
+  }),
+  nodeTooOld: (found: string, needed: string): Explanation => ({
+    code: 'cli.node-too-old',
+    cause: `This is Node.js ${found}, and Scanferry needs ${needed} or newer.`,
+    advice: 'Start it with a newer Node.js, such as `node_modules/.bin/node` of the source tree.',
+  }),
+  unexpected: (detail: string): Explanation => ({
+    code: 'cli.unexpected',
+    cause: `This failed in a way the program does not expect: ${detail}`,
+    advice: 'Report it with the output of `scanferry version`.',
+  }),
+} as const;

@@ -1,0 +1,31 @@
+/** What the config, the data folder and the secrets tell an operator when they can't be used. */
+import type { Explanation } from '../core/errors.ts';
+
+export const PROBLEMS = {
+  invalid: (problems: string): Explanation => ({
+    code: 'config.invalid',
+    cause: problems,
+    advice: 'Correct the config and check it with `scanferry check`.',
+  }),
+  secretsUnreadable: (file: string): Explanation => ({
+    code: 'config.secrets-unreadable',
+    cause: `The stored secrets in ${file} can't be opened with this box's key.`,
+    advice:
+      'Restore box.key and secrets.json together from a backup, or store the secrets again with `scanferry secret set`.',
+  }),
+  boxKeyDamaged: (file: string, advice: string): Explanation => ({
+    code: 'config.box-key-damaged',
+    cause: `The box key ${file} is damaged, so stored secrets and waiting scans can't be read.`,
+    advice,
+  }),
+  boxKeyMissing: (file: string, sealed: string, advice: string): Explanation => ({
+    code: 'config.box-key-missing',
+    cause: `The box key ${file} is gone, and ${sealed} beside it can't be read without it.`,
+    advice,
+  }),
+  dataFolderUnusable: (dataDir: string, detail: string): Explanation => ({
+    code: 'config.data-folder-unusable',
+    cause: `The data folder ${dataDir} can't be used (${detail}).`,
+    advice: 'Give the agent a data folder that it may read and write, with free space, by dataDir or --data.',
+  }),
+} as const;
