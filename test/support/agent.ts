@@ -74,7 +74,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     let wake = Promise.withResolvers<void>();
     const unsubscribe = spool.onChange(() => wake.resolve());
     const timer = setTimeout(
-      () => wake.reject(new Error(`not within ${WAIT_MAX_MS} ms: ${what}`)),
+      () => wake.reject(new Error(`not within ${WAIT_MAX_MS} ms: ${what}; the log: ${latest(log)}`)),
       WAIT_MAX_MS,
     );
     try {
@@ -121,4 +121,10 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
       if (!keep) rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The latest troubles, for whoever reads a failed test. */
+function latest(log: QuietLog): string {
+  const troubles = log.lines.filter(({ level }) => level === 'warn' || level === 'error');
+  return JSON.stringify(troubles.slice(-5));
 }
