@@ -8,7 +8,13 @@ import type { NewMessage, Spool } from '../spool/types.ts';
 import type { WindowCounter } from './counters.ts';
 import type { Dialogue, Envelope } from './engine.ts';
 import { asciiAddress, type Peer, type Policy } from './policy.ts';
-import { type CommandFacts, type SmoothedCommand, smoothGreeting, smoothPath } from './quirks/command.ts';
+import {
+  type CommandFacts,
+  type SmoothedCommand,
+  smoothGreeting,
+  smoothLineEnd,
+  smoothPath,
+} from './quirks/command.ts';
 import { receiveMessage } from './receive.ts';
 import type { Refusals } from './refusals.ts';
 import type { Repair } from './repair/repairs.ts';
@@ -57,6 +63,14 @@ const GREETING_MAX = 255;
 /** Only a tab may stand in a command beside what can be printed; CR, LF and NUL in a field are how to inject. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be found.
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+/**
+ * Verbs that the log may name. Any other first word may be a secret: a device that overlooks the refusal of its AUTH
+ * goes on with its login, which then comes where a command is expected.
+ */
+const VERBS: ReadonlySet<string> = new Set([
+  ...['EHLO', 'HELO', 'LHLO', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'RSET', 'NOOP', 'QUIT', 'VRFY', 'EXPN', 'HELP'],
+  ...['AUTH', 'STARTTLS', 'ETRN', 'TURN', 'SEND', 'SOML', 'SAML', 'XCLIENT', 'XFORWARD'],
+]);
 /** Quirks of an address that leave a trace in the message's history. */
 const ENVELOPE_REPAIRS: Partial<Record<QuirkId, Repair>> = {
   'sender-incomplete': 'sender-completed',
@@ -143,8 +157,12 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
 
   const commandFacts: CommandFacts = { address, hostname: deps.hostname, tolerates };
 
-  function smoothed({ line, quirks }: SmoothedCommand): CommandVerdict {
+  function note(quirks: readonly QuirkId[]): void {
     if (quirks.length > 0) deps.log.debug('session.quirks', { address, device: deviceId(), quirks });
+  }
+
+  function smoothed({ line, quirks }: SmoothedCommand): CommandVerdict {
+    note(quirks);
     return { kind: 'pass', line: Buffer.from(`${line}\r\n`, 'latin1') };
   }
 
@@ -155,10 +173,11 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   }
 
   function onCommand(line: Buffer): CommandVerdict {
-    const text = line.toString('latin1').replace(/\r?\n$/, '');
+    const { line: text, quirks } = smoothLineEnd(line.toString('latin1'), commandFacts);
+    note(quirks);
     if (CONTROL.test(text)) return answer('intake.control-character');
     const [, verb = '', parameters = ''] = /^(\S*)\s*(.*)$/.exec(text.trim()) ?? [];
-    const pass: CommandVerdict = { kind: 'pass', line };
+    const pass = smoothed({ line: text, quirks: [] });
     switch (verb.toUpperCase()) {
       case 'EHLO':
       case 'HELO':
@@ -199,8 +218,9 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     if (DOUBLE_ENHANCED.test(reply)) return reply.replace(DOUBLE_ENHANCED, '$1 $2');
     if (reply < '4') return reply;
     const code = codeOfLibraryReply(reply);
-    if (code) return replyLine(refuse(code, { verb }));
-    report('intake.protocol', reply.trimEnd(), { verb });
+    const about = { verb: VERBS.has(verb) ? verb : null };
+    if (code) return replyLine(refuse(code, about));
+    report('intake.protocol', reply.trimEnd(), about);
     return reply;
   }
 

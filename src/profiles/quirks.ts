@@ -171,6 +171,11 @@ export const QUIRKS = {
     tolerated: 'MAIL inside a transaction: 503, and the transaction goes on (RFC 5321 4.1.4).',
     source: 'RFC 5321 section 4.1.4',
   },
+  'line-end-doubled': {
+    ...{ number: null, scope: 'trusted', where: 'src/intake/quirks/command.ts' },
+    tolerated: 'Ends a command with more than one CR before the LF; those too many are dropped.',
+    source: 'software that writes CRLF to a stream in text mode, which puts another CR before the LF',
+  },
   'early-commands': {
     ...{ number: null, scope: 'always', where: 'src/intake/wire.ts' },
     tolerated: 'Sends commands before the banner or without waiting for replies; they are served in order.',

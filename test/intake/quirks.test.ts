@@ -381,6 +381,17 @@ const CASES: Record<Exclude<QuirkId, OffTheWire>, () => Promise<void>> = {
       codes.push(reply.slice(0, 3));
     expect(codes).toEqual(['220', '250', '503', '250', '250', '354', '250', '221']);
   },
+  async 'line-end-doubled'() {
+    const client = await meet(withLogin);
+    const auth = `AUTH PLAIN ${base64(`\0${LOGIN.user}\0${LOGIN.password}`)}`;
+    const codes: string[] = [];
+    for (const line of ['NOOP', 'EHLO c', auth, 'RSET', ...ENVELOPE, 'DATA\r'])
+      codes.push((await client.say(`${line}\r`)).slice(0, 3));
+    expect(codes).toEqual(['250', '250', '235', '250', '250', '250', '354']);
+    client.write(`${SCAN}\r\n.\r\n`);
+    expect(await client.reply()).toMatch(OK);
+    expect(message()?.device.greeting).toBe('c');
+  },
   async 'login-inline'() {
     const client = await meet(withLogin);
     await client.say('EHLO c');
@@ -434,6 +445,7 @@ const STRICT: Partial<Record<QuirkId, { lines: string[]; reply: RegExp }>> = {
   'path-spaces': { lines: ['EHLO c', 'MAIL  FROM:<s@contoso.com>'], reply: /^501 5\.1\.7 / },
   'local-part-dot': { lines: ['EHLO c', 'MAIL FROM:<s.@contoso.com>'], reply: /^501 5\.1\.7 / },
   'sender-incomplete': { lines: ['EHLO c', 'MAIL FROM:<scanner>'], reply: /^501 5\.1\.7 / },
+  'line-end-doubled': { lines: ['EHLO c', 'NOOP\r'], reply: /^501 5\.5\.2 / },
 };
 
 describe('outside the trusted networks', () => {

@@ -101,6 +101,32 @@ test('no password reaches log or events', async () => {
   expect(told).not.toContain(base64('\0copier2f\0scan4me'));
 });
 
+test.each([
+  [
+    'NTLM, which is not offered',
+    'AUTH NTLM TlRMTVNTUAABAAAA',
+    [base64('copier2f'), base64('Scan4me'), 'Scan4me', 'scan4me now'],
+  ],
+  ['LOGIN, after it was cancelled', 'AUTH LOGIN', ['*', base64('copier2f'), base64('Scan4me')]],
+])('nothing of a login that goes on after %s reaches log or events', async (_name, auth, login) => {
+  box = await startBox({ devices: [COPIER] });
+  const client = await greeted(box.port());
+  expect(await client.say(auth)).toMatch(/^(504 5\.5\.4|334) /);
+  for (const line of login) expect(await client.say(line)).toMatch(/^50[01] /);
+  const told = JSON.stringify([box.log.lines, await box.spool.events()]);
+  expect(told).toContain('intake.command-unknown');
+  for (const secret of ['NTLMSSP', 'TlRMTVNT', base64('copier2f'), base64('Scan4me'), 'can4me'])
+    expect(told.toLowerCase()).not.toContain(secret.toLowerCase());
+});
+
+test('the log names the verb of a refused command that is one of SMTP', async () => {
+  box = await startBox({ devices: [COPIER] });
+  const client = await greeted(box.port());
+  for (const line of ['data', 'Scan4me']) await client.say(line);
+  const verbs = box.log.lines.flatMap(({ fields }) => ('verb' in fields ? [fields['verb']] : []));
+  expect(verbs).toEqual(['DATA', null]);
+});
+
 describe('wrong passwords', () => {
   test('are answered the same for a known and an unknown user', async () => {
     box = await startBox({ devices: [COPIER] });

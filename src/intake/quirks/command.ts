@@ -19,6 +19,16 @@ export interface SmoothedCommand {
   quirks: QuirkId[];
 }
 
+/** Any command as it came: its line end goes, with the CRs in front of it where they are tolerated. */
+export function smoothLineEnd(line: string, { tolerates }: CommandFacts): SmoothedCommand {
+  const text = line.replace(/\r?\n$/, '');
+  // Counted by hand: a pattern would look at a long row of CRs again from each of them.
+  let end = text.length;
+  while (text[end - 1] === '\r') end -= 1;
+  if (end === text.length || !tolerates('line-end-doubled')) return { line: text, quirks: [] };
+  return { line: text.slice(0, end), quirks: ['line-end-doubled'] };
+}
+
 /** HELO or EHLO. */
 export function smoothGreeting(verb: string, argument: string, facts: CommandFacts): SmoothedCommand {
   const greeting = readGreeting(argument, facts.address, facts.tolerates);
