@@ -19,7 +19,14 @@ export async function startStunnel(
   services: readonly StunnelService[],
 ): Promise<{ stop(): Promise<void> }> {
   const file = path.join(folder, `${name}.conf`);
-  const common = ['foreground = yes', 'pid =', 'debug = err', 'socket = a:SO_REUSEADDR=1'];
+  const common = [
+    'foreground = yes',
+    'pid =',
+    'debug = err',
+    'socket = a:SO_REUSEADDR=1',
+    'socket = l:TCP_NODELAY=1',
+    'socket = r:TCP_NODELAY=1',
+  ];
   await writeFile(file, `${[...common, ...services.flatMap(sectionOf)].join('\n')}\n`);
   const stunnel = startProcess('stunnel4', [file]);
   for (const { accept } of services) await waitForPort('127.0.0.1', accept);

@@ -1,11 +1,10 @@
-/** Where both agents send: Postfix's smtp-sink, which throws mail away and counts it, behind stunnel for verified TLS. */
+/** Where both send: Postfix's smtp-sink, which throws mail away and counts it, behind STARTTLS with a certificate to verify. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { createTestCertificates, type TestCertificates } from '../../test/support/certificates.ts';
-import { freePort, waitForPort } from '../../test/support/processes.ts';
-import { startStunnel } from './stunnel.ts';
+import { freePort, startProcess, waitForPort } from '../../test/support/processes.ts';
 
 export interface Upstream {
   /** STARTTLS, TLS 1.2 and 1.3; the certificate is for `localhost` and 127.0.0.1. */
@@ -18,6 +17,7 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
+const FRONT = path.join(import.meta.dirname, 'starttls-front.ts');
 const BACKLOG = 1000;
 const CONNECTIONS_MAX = 1000;
 
@@ -30,21 +30,18 @@ export async function startUpstream(folder: string): Promise<Upstream> {
   const { certFile, keyFile } = await certificates.server('valid');
   const sink = await startSink();
   const port = await freePort();
-  const tls = await startStunnel(folder, 'upstream', [
-    {
-      name: 'upstream',
-      accept: port,
-      connect: sink.port,
-      settings: { client: 'no', cert: certFile, key: keyFile, sslVersionMin: 'TLSv1.2' },
-    },
+  const front = startProcess(process.execPath, [
+    ...[FRONT, String(port), String(sink.port)],
+    ...[certFile, keyFile],
   ]);
+  await waitForPort('127.0.0.1', port);
   return {
     port,
     certificates,
     received: sink.received,
     waitFor: sink.waitFor,
     async stop() {
-      await tls.stop();
+      await front.stop();
       await sink.stop();
     },
   };
