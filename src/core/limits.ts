@@ -15,6 +15,13 @@ export const LIMITS = {
   deviceUnreadBytesMax: 64 * KIB,
   /** Time a device gets to read the last reply and close before the socket is cut. */
   closeLingerMs: 5 * SECOND,
+  /** Turned-away connections that are given this time; more are cut at once, so that hammering can't use up sockets. */
+  turnedAwayMax: 50,
+  /**
+   * Sockets of one listener, the last resort of the kernel's side: all connections that may be served, those being
+   * turned away, and as many again that are cut but not yet closed.
+   */
+  listenerSocketsMax: 600,
   /** Addresses remembered for implicit TLS; a site has a few dozen devices. */
   learnedDevicesMax: 1000,
   /** Addresses whose sign-in failures, message counts and refusals are tracked at once. */

@@ -22,6 +22,7 @@ import { codeOfLibraryReply, type ReplyCode, replyLine, type SilentCode } from '
 import type { DeviceSettings } from './settings.ts';
 import { MECHANISMS, type SignedIn, type SignIn } from './sign-in.ts';
 import type { Unfinished } from './unfinished.ts';
+import { shownVerb } from './verbs.ts';
 import type { CommandVerdict } from './wire.ts';
 
 export interface ConversationDeps {
@@ -63,14 +64,6 @@ const GREETING_MAX = 255;
 /** Only a tab may stand in a command beside what can be printed; CR, LF and NUL in a field are how to inject. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be found.
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
-/**
- * Verbs that the log may name. Any other first word may be a secret: a device that overlooks the refusal of its AUTH
- * goes on with its login, which then comes where a command is expected.
- */
-const VERBS: ReadonlySet<string> = new Set([
-  ...['EHLO', 'HELO', 'LHLO', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'RSET', 'NOOP', 'QUIT', 'VRFY', 'EXPN', 'HELP'],
-  ...['AUTH', 'STARTTLS', 'ETRN', 'TURN', 'SEND', 'SOML', 'SAML', 'XCLIENT', 'XFORWARD'],
-]);
 /** Quirks of an address that leave a trace in the message's history. */
 const ENVELOPE_REPAIRS: Partial<Record<QuirkId, Repair>> = {
   'sender-incomplete': 'sender-completed',
@@ -218,7 +211,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     if (DOUBLE_ENHANCED.test(reply)) return reply.replace(DOUBLE_ENHANCED, '$1 $2');
     if (reply < '4') return reply;
     const code = codeOfLibraryReply(reply);
-    const about = { verb: VERBS.has(verb) ? verb : null };
+    const about = { verb: shownVerb(verb) };
     if (code) return replyLine(refuse(code, about));
     report('intake.protocol', reply.trimEnd(), about);
     return reply;

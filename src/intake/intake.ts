@@ -16,6 +16,7 @@ import { createSession, type Session } from './session.ts';
 import type { DeviceSettings, ListenerSettings } from './settings.ts';
 import { createSignIn } from './sign-in.ts';
 import { createContexts } from './tls.ts';
+import { createTurnAway } from './turned-away.ts';
 import type { Intake, IntakeChange, IntakeDeps, ListenerAddress, ServerCertificate } from './types.ts';
 import { createUnfinished } from './unfinished.ts';
 
@@ -31,6 +32,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   const learned = createLearnedTls({ clock, log, spool });
   const messages = createWindowCounter(clock, LIMITS.messageRateWindowMs);
   const unfinished = createUnfinished({ clock, log, spool });
+  const turnAway = createTurnAway({ clock, log });
   const listeners = createListeners({ log, onConnection: accept });
   const sessions = new Set<Session>();
   /** Open connections per address. */
@@ -85,19 +87,6 @@ export function createIntake(deps: IntakeDeps): Intake {
     });
   }
 
-  /** A device that expects TLS could not read a reply in plain text. */
-  function turnAway(socket: Socket, code: ReplyCode, mode: ListenerSettings['tls']): void {
-    socket.on('error', (error) => log.debug('intake.socket-error', { error: describeError(error) }));
-    if (mode === 'implicit') {
-      socket.destroy();
-      return;
-    }
-    socket.resume();
-    socket.end(replyLine(code));
-    const timer = clock.schedule(LIMITS.closeLingerMs, () => socket.destroy());
-    socket.once('close', () => timer.cancel());
-  }
-
   function openSession(
     socket: Socket,
     address: string,
@@ -116,8 +105,10 @@ export function createIntake(deps: IntakeDeps): Intake {
         offersStartTls: listener.tls === 'starttls' || listener.tls === 'auto',
       },
     );
-    // A profile may raise the floor for its device; below the listener's it can't go.
-    const floor = profile?.tls?.floor === 'modern' ? 'modern' : listener.floor;
+    // TLS 1.0 is for networks that are trusted, and a profile may raise the floor for its device; below the listener's
+    // nothing can go.
+    const isModern = !policy.isTrusted(address) || profile?.tls?.floor === 'modern';
+    const floor = isModern ? 'modern' : listener.floor;
     return createSession(
       { clock, log, engine, learned, conversation, secureContext: contexts[floor] },
       socket,

@@ -1,6 +1,7 @@
 /** The ports that devices send to: opened, kept and closed as the settings say, without touching a connection. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { OperatorError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { PROBLEMS } from './problems.ts';
 import type { ListenerSettings } from './settings.ts';
@@ -39,6 +40,10 @@ export function createListeners({ log, onConnection }: ListenersDeps): Listeners
       // Half-open, so that a device which closes its side after the final dot still gets its reply.
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
         onConnection(socket, one.settings, shownOf(one)),
+      );
+      server.maxConnections = LIMITS.listenerSocketsMax;
+      server.on('drop', (dropped) =>
+        log.debug('intake.connection-dropped', { ...shownOf(one), address: dropped?.remoteAddress ?? null }),
       );
       const one: Bound = { server, settings, port: settings.port };
       server.once('error', (error) => reject(bindError(settings, error)));

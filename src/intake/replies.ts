@@ -270,7 +270,7 @@ export const SILENT_REFUSALS = {
   'intake.tls-failed': {
     cause: 'The device and the box could not agree on TLS.',
     advice:
-      'Update the device; one that only knows SSLv3, RC4 or 3DES must be set to no encryption on this network.',
+      'Update the device, or add its network to intake.trustedNetworks: TLS 1.0 is answered only there; one that only knows SSLv3, RC4 or 3DES must be set to no encryption.',
   },
   'intake.tls-timeout': {
     cause: 'The device did not finish its TLS handshake in time.',

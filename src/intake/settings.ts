@@ -14,7 +14,9 @@ export const listenerSettings = z.strictObject({
   floor: z
     .enum(['legacy', 'modern'])
     .default('legacy')
-    .describe('legacy: TLS 1.0 and up; modern: TLS 1.2 and up.'),
+    .describe(
+      'legacy: TLS 1.0 and up for trusted networks and addresses of configured devices, TLS 1.2 and up for all others; modern: TLS 1.2 and up for everybody.',
+    ),
 });
 
 export const intakeSettings = z

@@ -1,5 +1,5 @@
 /** Limits and endings: connections, messages per hour, deadlines on the wire, and stopping in peace. */
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { OperatorError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/core/limits.ts';
@@ -19,6 +19,19 @@ async function greeted(from = '127.0.0.1'): Promise<Client> {
   await client.reply();
   await client.say('EHLO copier');
   return client;
+}
+
+/** A device that reads nothing and never closes. */
+function stubborn(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+/** Sockets of this process that are open, at either end. */
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
 }
 
 async function inData(client: Client): Promise<void> {
@@ -44,6 +57,25 @@ describe('connections', () => {
     for (let i = 0; i < 100 && !reply.startsWith('220'); i++)
       reply = await (await connectPlain(box.port())).reply();
     expect(reply).toMatch(/^220 /);
+  });
+
+  test('turned away in great number leave few sockets open, and none in the end', async () => {
+    box = await startBox({ clock: createFakeClock() });
+    const [served, came] = [20, 200];
+    const sockets = await Promise.all(Array.from({ length: came }, () => stubborn(box.port())));
+    const ofBox = () => openSockets() - came;
+    try {
+      const refusedCount = () => box.log.lines.filter(({ event }) => event === 'session.refused').length;
+      await until(() => refusedCount() === came - served, 'all have been answered');
+      await until(() => ofBox() <= served + LIMITS.turnedAwayMax, 'the box has cut most of them');
+      expect(ofBox()).toBe(served + LIMITS.turnedAwayMax);
+      await clock().advance(LIMITS.closeLingerMs);
+      await until(() => ofBox() === served, 'only those that are served are left');
+      // Whoever comes now is told again.
+      expect(await (await connectPlain(box.port())).reply()).toMatch(/^421 4\.7\.0 /);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
   });
 
   test('over TLS are counted down when they close', async () => {

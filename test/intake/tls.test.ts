@@ -112,6 +112,40 @@ describe('the floor', () => {
     expect(box.spool.messages[0]?.body.toString()).toContain('with ESMTPS id');
   });
 
+  test.each([
+    ['127.0.0.2', 'a stranger', false],
+    ['127.0.0.3', 'a device of a trusted network', true],
+    ['127.0.0.4', 'a device configured by its address', true],
+    ['127.0.0.1', 'the box itself, which is no exception', false],
+  ])('for TLS 1.0 from %s, %s', async (from, _who, isServed) => {
+    box = await startBox({
+      listeners: [{ tls: 'implicit' }, { tls: 'starttls' }, { tls: 'auto' }],
+      settings: { trustedNetworks: ['127.0.0.3/32'] },
+      devices: [
+        { id: 'by-address', address: '127.0.0.4' },
+        { id: 'by-login', login: { user: 'c', password: 'x' } },
+      ],
+    });
+    const viaImplicit = (tls: ConnectionOptions) => connectImplicit(box.port(0), tls, { from });
+    const viaAuto = (tls: ConnectionOptions) => connectImplicit(box.port(2), tls, { from });
+    const viaStartTls = async (tls: ConnectionOptions) => {
+      const client = await connectPlain(box.port(1), { from });
+      await client.reply();
+      await client.say('EHLO copier');
+      return await client.startTls(tls);
+    };
+    for (const way of [viaImplicit, viaStartTls, viaAuto]) {
+      if (!isServed) {
+        await expect(way(TLS10)).rejects.toThrow(/alert|protocol/i);
+        await expect(way(TLS11)).rejects.toThrow(/alert|protocol/i);
+      }
+      const client = await way(isServed ? TLS10 : RSA12);
+      if (way !== viaStartTls) await client.reply();
+      expect(await client.say('EHLO copier')).toMatch(/AUTH PLAIN/);
+      expect((client.socket as TLSSocket).getProtocol()).toBe(isServed ? 'TLSv1' : 'TLSv1.2');
+    }
+  });
+
   test('a profile raises the floor for its device', async () => {
     box = await startBox({
       listeners: [{ tls: 'implicit', floor: 'legacy' }],
