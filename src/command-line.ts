@@ -1,0 +1,108 @@
+/** The command line as the main thread runs it: what its commands need is put together here. */
+import type { Worker } from 'node:worker_threads';
+import { type Agent, createAgent } from './agent.ts';
+import type { CliDeps, RunRequest } from './cli/context.ts';
+import { terminalOutput } from './cli/output.ts';
+import { runCli } from './cli/program.ts';
+import { loadConfig } from './config/load.ts';
+import { givenDataDir, locateConfig } from './config/locate.ts';
+import { formatProblem } from './config/problems.ts';
+import { createSystemClock } from './core/clock.ts';
+import type { ExitCode } from './core/errors.ts';
+import { describeError, type Log } from './core/log.ts';
+import { runDemo } from './demo.ts';
+import { createLog } from './log.ts';
+import { builtInCatalogue } from './profiles/catalogue.ts';
+import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
+
+const profiles = builtInCatalogue();
+const profileIds = [...profiles.keys()].sort();
+
+type StartWorker = (data: unknown) => Worker;
+
+/** Runs the command of `argv`; resolves with the exit code. `startWorker` starts the thread of the spool. */
+export function runCommandLine(argv: string[], startWorker: StartWorker): Promise<ExitCode> {
+  const deps: CliDeps = {
+    output: terminalOutput,
+    env: process.env,
+    version: { version: VERSION, built: BUILT, node: process.version },
+    profileIds,
+    runAgent: (request) => runAgent(request, startWorker),
+    runDemo: (request) =>
+      runDemo({
+        ...{ ...request, profiles, startWorker, output: terminalOutput },
+        untilStopped: () => listenForStop().received,
+      }),
+  };
+  return runCli(argv, deps);
+}
+
+async function runAgent(request: RunRequest, startWorker: StartWorker): Promise<ExitCode> {
+  const readConfig = () => {
+    const file = locateConfig(request);
+    const loaded = loadConfig({ file, dataDir: givenDataDir(request), env: request.env, profileIds });
+    return { config: loaded.config, warnings: loaded.warnings.map(formatProblem) };
+  };
+  const { config, warnings } = readConfig();
+  const log = createLog(request.logLevel);
+  for (const message of warnings) log.warn('config.warning', { message });
+  const clock = createSystemClock(CLOCK_FLOOR_MS);
+  const agent = createAgent({ config, profiles, clock, log, startWorker, readConfig });
+  // Before the start: a signal that comes early must not end the process in the middle of it.
+  const stop = listenForStop();
+  const unlisten = onHangUp(() => agent.reload('SIGHUP'), log);
+  try {
+    await agent.start();
+    return await runUntil(stop.received, agent, log);
+  } finally {
+    stop.unlisten();
+    unlisten();
+  }
+}
+
+async function runUntil(stopped: Promise<void>, agent: Agent, log: Log): Promise<ExitCode> {
+  try {
+    await Promise.race([stopped, agent.fatal]);
+    return 0;
+  } catch (error) {
+    log.error('agent.failed', { error: describeError(error) });
+    return 1;
+  } finally {
+    await agent.stop();
+  }
+}
+
+/** SIGHUP reads the config again, as everywhere; returns what ends that. */
+function onHangUp(reload: () => Promise<unknown>, log: Log): () => void {
+  const onSignal = (): void => {
+    reload().catch((error: unknown) => {
+      log.error('config.reload-failed', { error: describeError(error) });
+    });
+  };
+  process.on('SIGHUP', onSignal);
+  return () => process.removeListener('SIGHUP', onSignal);
+}
+
+interface StopSignal {
+  /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as nobody listens any more. */
+  received: Promise<void>;
+  unlisten(): void;
+}
+
+function listenForStop(): StopSignal {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // Timers of the clock don't keep the process alive, and an agent without traffic has nothing else.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  const onSignal = (): void => {
+    unlisten();
+    resolve();
+  };
+  const unlisten = (): void => {
+    clearInterval(keepAlive);
+    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onSignal);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return { received: promise, unlisten };
+}
