@@ -72,8 +72,12 @@ async function compare(stage: Stage): Promise<void> {
   try {
     const postfix = await startPostfix(stage.place('postfix'));
     try {
-      await compareIdle(stage, [agent, postfix]);
-      await compareLoads(stage, agent, postfix);
+      const [agentIdle, postfixIdle] = await compareIdle(stage, [agent, postfix]);
+      await compareLoads(
+        stage,
+        { ...agent, idleBytes: agentIdle?.anonymousBytes ?? 0 },
+        { ...postfix, idleBytes: postfixIdle?.anonymousBytes ?? 0 },
+      );
     } finally {
       await postfix.stop();
     }
@@ -82,7 +86,7 @@ async function compare(stage: Stage): Promise<void> {
   }
 }
 
-async function compareIdle({ isQuick }: Stage, subjects: readonly Subject[]): Promise<void> {
+async function compareIdle({ isQuick }: Stage, subjects: readonly Subject[]): Promise<IdleFigures[]> {
   const seconds = isQuick ? 10 : 30;
   const figures = await Promise.all(subjects.map(({ pid }) => measureIdle(pid, seconds * 1000)));
   console.log(`| idle for ${seconds} s | resident MiB | anonymous MiB | CPU | written bytes |`);
@@ -91,7 +95,10 @@ async function compareIdle({ isQuick }: Stage, subjects: readonly Subject[]): Pr
     console.log(`| ${name} | ${idleCells(figures[index])} |`);
   });
   console.log('');
+  return figures;
 }
+
+type Measured = Subject & { idleBytes: number };
 
 function idleCells(figures: IdleFigures | undefined): string {
   if (figures === undefined) return '';
@@ -106,23 +113,21 @@ function idleCells(figures: IdleFigures | undefined): string {
 
 async function compareLoads(
   { isQuick, upstream, folder }: Stage,
-  agent: Subject,
-  postfix: Subject,
+  agent: Measured,
+  postfix: Measured,
 ): Promise<void> {
   const ours = await openWays(folder, 'scanferry', agent.port);
   const theirs = await openWays(folder, 'postfix', postfix.port);
   const warmUp = { messages: 100, connections: 10, bytes: 4096 };
   await measure(agent, warmUp, upstream);
   await measure(postfix, warmUp, upstream);
-  console.log(
-    'Each cell: Scanferry / Postfix (ratio). CPU per message, memory at its peak above the start of the load,',
-  );
+  console.log('Each cell: Scanferry / Postfix (ratio). CPU per message, memory at its peak above idle,');
   console.log('bytes written to the disk per byte of the messages.\n');
   console.log(header());
   for (const one of casesOf(isQuick)) {
     const { load, inward } = one;
-    const scanferry = await measure({ pid: agent.pid, port: ours.port(inward) }, load, upstream);
-    const other = await measure({ pid: postfix.pid, port: theirs.port(inward) }, load, upstream);
+    const scanferry = await measure({ ...agent, port: ours.port(inward) }, load, upstream);
+    const other = await measure({ ...postfix, port: theirs.port(inward) }, load, upstream);
     console.log(line({ name: nameOf(one), scanferry, postfix: other }));
   }
   console.log('');

@@ -8,7 +8,7 @@ export interface Figures {
   acceptedPerSecond: number;
   relayedPerSecond: number;
   cpuMsPerMessage: number;
-  /** Highest anonymous memory during the load, less that before it. */
+  /** Highest anonymous memory during the load, less that of the idle subject at its start. */
   memoryBytes: number;
   /** Bytes written to the disk per byte of the messages. */
   writtenPerByte: number;
@@ -20,7 +20,7 @@ const LIMIT_MS = 120_000;
 const AFTER_MS = 400;
 
 export async function measure(
-  subject: { pid: number; port: number },
+  subject: { pid: number; port: number; idleBytes: number },
   load: Load,
   upstream: Upstream,
 ): Promise<Figures> {
@@ -39,7 +39,7 @@ export async function measure(
       acceptedPerSecond: perSecond(load.messages, acceptedAt - begun),
       relayedPerSecond: perSecond(load.messages, relayedAt - begun),
       cpuMsPerMessage: (after.cpuMs - before.cpuMs) / load.messages,
-      memoryBytes: memory.stop() - before.anonymousBytes,
+      memoryBytes: memory.stop() - subject.idleBytes,
       writtenPerByte: (after.writtenBytes - before.writtenBytes) / (load.messages * load.bytes),
     };
   } finally {

@@ -50,7 +50,7 @@ function join(client: TLSSocket, sinkPort: number): void {
   sink.on('error', cut).on('close', cut);
   client.pipe(sink);
   // What the client said at once may be answered in the same chunk.
-  sink.once('data', (chunk) => {
+  sink.once('data', (chunk: Buffer) => {
     client.write(chunk.subarray(chunk.indexOf(LF) + 1));
     sink.pipe(client);
   });
