@@ -8,7 +8,7 @@ import type { CliContext } from './context.ts';
 import { type FilterOptions, filterOf, pageLimit, usage, withFilter } from './filter.ts';
 import { formatDetail, stateNote } from './message-text.ts';
 import { formatBytes, formatCount, formatTable, formatTime } from './output.ts';
-import { operator } from './routes.ts';
+import { formatPauses, operator } from './routes.ts';
 
 type MessageSummary = CommandOutput<'queue.list'>[number];
 type OperatorAction = CommandInput<'queue.act'>['action'];
@@ -57,8 +57,19 @@ async function list(
     limit,
     before: options.before ?? null,
   });
-  if (context.asJson()) context.output.json(messages);
-  else context.output.line(messages.length === 0 ? 'The queue is empty.' : formatList(messages, limit));
+  if (context.asJson()) return context.output.json(messages);
+  context.output.line(messages.length === 0 ? 'The queue is empty.' : formatList(messages, limit));
+  if (messages.some(isWaiting)) await explainPauses(context);
+}
+
+function isWaiting({ recipients }: MessageSummary): boolean {
+  return recipients.some(({ state }) => state === 'queued' || state === 'deferred');
+}
+
+/** What waits may wait for a route: say which one is paused, and why. */
+async function explainPauses(context: CliContext): Promise<void> {
+  const paused = (await context.client().call('routes.list', {})).filter(({ pause }) => pause !== null);
+  if (paused.length > 0) context.output.line(formatPauses(paused, Date.now()).trimStart());
 }
 
 function formatList(messages: MessageSummary[], limit: number): string {

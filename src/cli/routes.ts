@@ -49,10 +49,15 @@ export function formatRoutes(routes: RouteStatus[], now: number): string {
       formatCount(route.budget.recipientsToday, 'recipient'),
     ]),
   );
-  const pauses = routes.flatMap((route) =>
+  return table + formatPauses(routes, now);
+}
+
+/** Why routes are paused, each after a blank line; '' where none is. */
+export function formatPauses(routes: RouteStatus[], now: number): string {
+  const lines = routes.flatMap((route) =>
     route.pause === null ? [] : ['', ...formatPause(route.id, route.pause, now)],
   );
-  return [table, ...pauses].join('\n');
+  return lines.map((line) => `\n${line}`).join('');
 }
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;

@@ -96,6 +96,13 @@ describe('status', () => {
 });
 
 describe('routes', () => {
+  it('tells in the queue list which route the waiting messages wait for', async () => {
+    await keep();
+    const { stdout } = await site.scanferry('queue', 'list');
+    expect(stdout).toContain('queued');
+    expect(stdout).toMatch(/^direct has been paused for \d+ s \(route\.paused-by-operator\)/m);
+  });
+
   it('pauses one, keeps what comes meanwhile, and resumes it', async () => {
     expect(await site.scanferry('routes', 'pause', 'direct')).toMatchObject({
       code: 0,
