@@ -55,6 +55,11 @@ export const LIMITS = {
   chunksInFlightMax: 4,
   /** Bytes of unfinished bodies written before a commit of their own: nobody's 250 waits for more of another's scan. */
   spoolUncommittedBytesMax: 4 * 1024 * KIB,
+  /**
+   * Share of `spool.maxBytes` for bodies that wait for a person: whoever nobody registered must not take the room of
+   * the devices that are known, for as long as `failedKeepDays`.
+   */
+  spoolHeldShareMax: 0.5,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
   /** Chunks erased in one go (8 MiB), within a settlement or by the sweep: the next 250 waits for no more. */

@@ -78,7 +78,7 @@ export async function receiveMessage(
     messageId: `<${id}@${deps.hostname}>`,
     headerBytesMax: LIMITS.headerBytesMax,
   });
-  const sink = createSink(deps, pass, request.bytesMax);
+  const sink = createSink(deps, pass, request);
   const message = {
     ...{ id, receivedAt, device, sender },
     recipients: envelope.recipients.map(asciiAddress),
@@ -104,7 +104,11 @@ export async function receiveMessage(
   return code === null ? { kind: 'accepted', id } : { kind: 'refused', code };
 }
 
-function createSink(deps: ReceiveDeps, pass: RepairPass, bytesMax: number): Sink {
+function createSink(
+  deps: ReceiveDeps,
+  pass: RepairPass,
+  { bytesMax, held }: Pick<ReceiveRequest, 'bytesMax' | 'held'>,
+): Sink {
   let receipt: Receipt | null = null;
   let failure: ReplyCode | null = null;
   let bytes = 0;
@@ -121,7 +125,7 @@ function createSink(deps: ReceiveDeps, pass: RepairPass, bytesMax: number): Sink
 
   async function put(chunks: Buffer[] | null): Promise<void> {
     if (chunks === null) throw new Refused('intake.header-too-large');
-    receipt ??= await deps.spool.receive();
+    receipt ??= await deps.spool.receive({ isHeld: held !== null });
     for (const chunk of chunks) if (chunk.length > 0) await receipt.write(chunk);
   }
 

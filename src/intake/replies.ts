@@ -135,6 +135,13 @@ export const REPLIES = {
     cause: 'The memory of the box is full, please try again later.',
     advice: 'See why mail is not leaving (scanferry queue list), or raise spool.maxBytes.',
   },
+  'intake.held-full': {
+    smtp: 452,
+    enhanced: '4.3.1',
+    cause: 'Too much mail waits for approval at the box, please ask your IT department to add this device.',
+    advice:
+      'Add the device to devices, then release or cancel what is held (scanferry queue list --state held); half of spool.maxBytes may be held.',
+  },
   'intake.disk-full': {
     smtp: 452,
     enhanced: '4.3.1',
@@ -304,6 +311,7 @@ export const HELD_UNFINISHED = {
 /** The reply to a passing fault of the spool: never permanent, so that the device keeps the scan. */
 export const SPOOL_REPLIES = {
   quota: 'intake.spool-full',
+  'held-quota': 'intake.held-full',
   'disk-full': 'intake.disk-full',
   'disk-error': 'intake.disk-error',
   stopping: 'intake.stopping',

@@ -28,6 +28,7 @@ export function acceptMessage(
     message.held === null ? { state: 'queued', nextAttemptAt: now } : { state: 'held', ...message.held },
   );
   store.counters.bodyBytes += body.bodyBytes;
+  if (message.held !== null) store.counters.heldBytes += body.bodyBytes;
   store.events.append(now, {
     type: 'message.accepted',
     data: {

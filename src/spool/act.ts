@@ -54,9 +54,10 @@ function actOnMessage(
   const message = store.messages.byId(id);
   if (message === null) return { changed: 0, skipped: 0 };
   const rule = ruleOf(request.action);
-  const meant = store.recipients
-    .ofMessage(message.body.number)
-    .filter((recipient) => fitsRecipient(request.filter, recipient, shownState(claims, id, recipient)));
+  const recipients = store.recipients.ofMessage(message.body.number);
+  const meant = recipients.filter((recipient) =>
+    fitsRecipient(request.filter, recipient, shownState(claims, id, recipient)),
+  );
   const allowed = meant.filter((recipient) => {
     const state = shownState(claims, id, recipient);
     return rule.from.some((from) => from === state) && (message.body.hasBody || !rule.needsBody);
@@ -65,7 +66,7 @@ function actOnMessage(
     store.recipients.change(recipient, changeOf(rule, request));
     store.events.append(request.now, eventOf(id, recipient, request));
   }
-  if (allowed.length > 0) concludeChange(store, message.body.number, request.now);
+  if (allowed.length > 0) concludeChange(store, { body: message.body, recipients }, request.now);
   return { changed: allowed.length, skipped: meant.length - allowed.length };
 }
 

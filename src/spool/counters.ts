@@ -1,31 +1,41 @@
 /** Running totals of the tables, so that asking how the spool stands costs no scan. */
 import type { Database } from 'better-sqlite3';
 import type { RecipientState } from '../core/message.ts';
+import { CHILDREN_MAX } from './numbers.ts';
 
 /** States as stored: `sending` is known in memory only (claims.ts). */
 export type StoredState = Exclude<RecipientState, 'sending'>;
 
 export interface Counters {
   recipients: Record<StoredState, number>;
-  /** Bytes of the bodies held, as accepted. */
+  /** Bytes of the bodies stored, as accepted. */
   bodyBytes: number;
+  /** Bytes of those among them that a recipient in `held` waits with. */
+  heldBytes: number;
 }
+
+const HAS_HELD = `EXISTS (
+  SELECT 1 FROM recipients r WHERE r.state = 'held'
+    AND r.id BETWEEN m.number * ${CHILDREN_MAX} AND m.number * ${CHILDREN_MAX} + ${CHILDREN_MAX - 1})`;
 
 /** Counts the tables once: at opening, and again after work was undone. */
 export function countTables(db: Database): Counters {
   const counters: Counters = {
     recipients: { queued: 0, deferred: 0, held: 0, delivered: 0, failed: 0, cancelled: 0 },
-    bodyBytes:
-      db
-        .prepare<[], number>(
-          'SELECT coalesce(sum(body_bytes), 0) FROM messages WHERE unsettled > 0 AND has_body = 1',
-        )
-        .pluck()
-        .get() ?? 0,
+    bodyBytes: sumBodies(db, 'true'),
+    heldBytes: sumBodies(db, HAS_HELD),
   };
   const states = db.prepare<[], { state: StoredState; count: number }>(
     'SELECT state, count(*) AS count FROM recipients GROUP BY state',
   );
   for (const { state, count } of states.all()) counters.recipients[state] = count;
   return counters;
+}
+
+function sumBodies(db: Database, condition: string): number {
+  const sum = db.prepare<[], number>(
+    `SELECT coalesce(sum(m.body_bytes), 0) FROM messages m
+     WHERE m.unsettled > 0 AND m.has_body = 1 AND ${condition}`,
+  );
+  return sum.pluck().get() ?? 0;
 }

@@ -9,8 +9,10 @@ import type { Store } from './store.ts';
 import type { SpoolRefusalReason } from './types.ts';
 
 export interface DiskSpace {
-  /** Why `incomingBytes` more than what is held don't fit, or null. */
-  refuses(store: Store, incomingBytes: number, now: number): SpoolRefusalReason | null;
+  /** Why `bytes` more than what is stored don't fit, or null. */
+  refuses(store: Store, bytes: number, now: number): SpoolRefusalReason | null;
+  /** Why `bytes` more may not be kept for a person to decide on, or null. */
+  refusesHeld(store: Store, bytes: number): SpoolRefusalReason | null;
   /** Free bytes of the file system. */
   freeBytes(): number;
 }
@@ -44,10 +46,12 @@ export function createDiskSpace(
   }
 
   return {
-    refuses(store, incomingBytes, now) {
-      if (store.counters.bodyBytes + incomingBytes > bounds.maxBytes) return 'quota';
+    refuses(store, bytes, now) {
+      if (store.counters.bodyBytes + bytes > bounds.maxBytes) return 'quota';
       return writableBytes(store, now) < bounds.minFreeBytes ? 'disk-full' : null;
     },
+    refusesHeld: (store, bytes) =>
+      store.counters.heldBytes + bytes > bounds.maxBytes * LIMITS.spoolHeldShareMax ? 'held-quota' : null,
     freeBytes,
   };
 }

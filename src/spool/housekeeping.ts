@@ -75,7 +75,7 @@ function expireBody(store: Store, { head, body }: StoredMessage, keepDays: numbe
     });
   }
   store.bodies.erase(body);
-  concludeChange(store, body.number, now);
+  concludeChange(store, { body, recipients }, now);
 }
 
 /** Without a body nothing more can happen to a message: it is history. */

@@ -62,6 +62,7 @@ export const REASONS = {
 
 const REFUSALS: Record<SpoolRefusalReason, string> = {
   quota: 'The spool holds as many bytes as its maxBytes setting allows.',
+  'held-quota': 'Messages that wait for a person hold as many bytes as they may.',
   'disk-full': 'The disk has too little free space for another message.',
   'disk-error': 'The spool could not be written or read.',
   stopping: 'The spool is not running.',

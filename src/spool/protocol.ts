@@ -13,6 +13,7 @@ import type {
   NewMessage,
   OperatorAction,
   Page,
+  ReceiveOptions,
   Settlement,
   SpoolStart,
   SpoolStats,
@@ -52,7 +53,7 @@ export interface SpoolCalls {
   close: { args: null; result: null };
   configure: { args: SpoolBounds; result: null };
   /** Opens a body; the answer is its number in the other calls. */
-  receive: { args: null; result: number };
+  receive: { args: ReceiveOptions; result: number };
   writeChunk: { args: { number: number; bytes: OwnedBytes }; result: null };
   commit: { args: { number: number; bytes: OwnedBytes; message: NewMessage }; result: null };
   abort: { args: { number: number }; result: null };

@@ -64,7 +64,10 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
       isOver = true;
       const bytes = buffer.subarray(0, used);
       // Calls arrive in the order they were made: this one finds every chunk written, or the body broken.
-      await client.call('commit', { number, bytes, message }, bytes);
+      await client.call('commit', { number, bytes, message }, bytes).catch((error: unknown) => {
+        // A chunk on its way may have been refused; then the body is gone, and why is in that answer, which came first.
+        throw failure ?? error;
+      });
     },
     async abort() {
       if (isOver) return;

@@ -2,7 +2,7 @@
 import { acceptMessage } from './accept.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { GroupCommit } from './group-commit.ts';
-import type { OpenBodies } from './open-bodies.ts';
+import type { OpenBodies, OpenBody } from './open-bodies.ts';
 import { refusal } from './problems.ts';
 import type { Executors, SpoolBounds } from './protocol.ts';
 import type { Store } from './store.ts';
@@ -31,8 +31,11 @@ export function createReceiving(
     return highestNumber;
   }
 
-  function checkRoom(moreBytes: number, now: number): void {
-    const reason = space.refuses(store(), bodies.incomingBytes() + moreBytes, now);
+  function checkRoom({ isHeld }: Pick<OpenBody, 'isHeld'>, moreBytes: number, now: number): void {
+    const { bytes, heldBytes } = bodies.incoming();
+    const reason =
+      space.refuses(store(), bytes + moreBytes, now) ??
+      (isHeld ? space.refusesHeld(store(), heldBytes + moreBytes) : null);
     if (reason !== null) throw refusal(reason);
   }
 
@@ -42,14 +45,15 @@ export function createReceiving(
   }
 
   return {
-    async receive(_args, now) {
-      group.peek(() => checkRoom(0, now));
-      return group.peek(() => bodies.open(takeNumber(), { encrypt: deps.bounds.encrypt }).number);
+    async receive({ isHeld }, now) {
+      group.peek(() => checkRoom({ isHeld }, 0, now));
+      const { encrypt } = deps.bounds;
+      return group.peek(() => bodies.open(takeNumber(), { encrypt, isHeld }).number);
     },
     async writeChunk({ number, bytes }, now) {
       const body = bodies.sound(number);
       try {
-        group.peek(() => checkRoom(bytes.length, now));
+        group.peek(() => checkRoom(body, bytes.length, now));
         body.isTouched = true;
         body.bodyBytes += bytes.length;
         group.lazy(() => store().bodies.writeChunk(body, bytes, false), bytes.length);
@@ -62,7 +66,9 @@ export function createReceiving(
     async commit({ number, bytes, message }, now) {
       try {
         const body = bodies.sound(number);
-        group.peek(() => checkRoom(bytes.length, now));
+        // Only now it is certain: a message whose device went silent is held, too.
+        body.isHeld = message.held !== null;
+        group.peek(() => checkRoom(body, bytes.length, now));
         const whole = { ...body, bodyBytes: body.bodyBytes + bytes.length };
         const accepted = group.durable(() =>
           acceptMessage(store(), { message, body: whole, lastChunk: bytes, now }),

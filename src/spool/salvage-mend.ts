@@ -115,9 +115,8 @@ function isWhole(store: Store, { body }: StoredMessage): boolean {
 
 /** Fails who still waits; true when there was somebody. */
 function giveUpBody(store: Store, { head, body }: StoredMessage, now: number): boolean {
-  const waiting = store.recipients
-    .ofMessage(body.number)
-    .filter(({ state, nextAttemptAt }) => state === 'held' || nextAttemptAt !== null);
+  const recipients = store.recipients.ofMessage(body.number);
+  const waiting = recipients.filter(({ state, nextAttemptAt }) => state === 'held' || nextAttemptAt !== null);
   const reason = REASONS.lostInDamage;
   for (const recipient of waiting) {
     store.recipients.change(recipient, { state: 'failed', ...reason });
@@ -128,7 +127,7 @@ function giveUpBody(store: Store, { head, body }: StoredMessage, now: number): b
   }
   // Its key slot may be named by a sound message too; forgetStrayKeys clears it if not.
   store.bodies.erase({ ...body, keySlot: null });
-  concludeChange(store, body.number, now);
+  concludeChange(store, { body, recipients }, now);
   return waiting.length > 0;
 }
 

@@ -9,7 +9,9 @@ export const spoolSettings = z
       .int()
       .min(1024 * 1024)
       .default(4 * GIB)
-      .describe('Most bytes the spool may hold; beyond it devices are told to try later (452).'),
+      .describe(
+        'Most bytes the spool may hold; beyond it devices are told to try later (452). Messages that are held for a person take half of it at most.',
+      ),
     minFreeBytes: z
       .int()
       .min(0)

@@ -18,7 +18,8 @@ type Pair = { recipient: StoredRecipient; settlement: RecipientSettlement };
 export function settleMessage(store: Store, settlement: Settlement, now: number): boolean {
   const message = store.messages.byId(settlement.messageId);
   if (message === null) return false;
-  const pairs = pair(store.recipients.ofMessage(message.body.number), settlement);
+  const recipients = store.recipients.ofMessage(message.body.number);
+  const pairs = pair(recipients, settlement);
   for (const { recipient, settlement: one } of pairs) {
     store.recipients.change(recipient, changeOf(recipient, one, settlement.attempt !== null));
     store.events.append(now, eventOf(message, settlement, { recipient, settlement: one }, now));
@@ -26,7 +27,7 @@ export function settleMessage(store: Store, settlement: Settlement, now: number)
   if (settlement.attempt !== null) {
     store.attempts.insert(message.body.number, settlement.attempt, pairs.map(resultOf));
   }
-  if (pairs.length > 0) concludeChange(store, message.body.number, now);
+  if (pairs.length > 0) concludeChange(store, { body: message.body, recipients }, now);
   return true;
 }
 

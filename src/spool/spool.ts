@@ -78,7 +78,8 @@ export function createSpool(deps: SpoolDeps): Spool {
     async configure(next) {
       await client.call('configure', boundsOf(next));
     },
-    receive: async () => createReceipt(client, await client.call('receive', null), layout.chunkBytes),
+    receive: async (options = { isHeld: false }) =>
+      createReceipt(client, await client.call('receive', options), layout.chunkBytes),
     claimDue: (now, filter, limit) =>
       client.call('claimDue', { filter, limit: bounded(limit), dueAt: Math.floor(now) }),
     nextDueAt: (filter) => client.call('nextDueAt', { filter }),

@@ -25,6 +25,7 @@ export function statsOf(
     oldestPendingAt: oldestPendingAt(store),
     databaseBytes: Number(readPragma(store.db, 'page_count')) * Number(readPragma(store.db, 'page_size')),
     bodyBytes: store.counters.bodyBytes,
+    heldBytes: store.counters.heldBytes,
     maxBytes,
     freeBytes,
   };

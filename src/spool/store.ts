@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { SETTLED_STATES } from '../core/message.ts';
 import { type AttemptTable, createAttemptTable } from './attempt-table.ts';
-import { type BodyTable, createBodyTable } from './body-table.ts';
+import { type BodyTable, createBodyTable, type StoredBody } from './body-table.ts';
 import { type Counters, countTables } from './counters.ts';
 import { createDueTable, type DueTable } from './due-table.ts';
 import { createEventTable, type EventTable } from './event-table.ts';
@@ -51,10 +51,25 @@ export function isSettled({ state }: Pick<StoredRecipient, 'state'>): boolean {
   return SETTLED_STATES.some((settled) => settled === state);
 }
 
+/** What a message was before its recipients changed. */
+export interface Before {
+  body: StoredBody;
+  recipients: readonly StoredRecipient[];
+}
+
 /** To be called after recipients of a message changed: erases the body once nobody needs it. */
-export function concludeChange(store: Store, number: number, now: number): void {
-  const unsettled = store.recipients.ofMessage(number).filter((recipient) => !isSettled(recipient)).length;
+export function concludeChange(store: Store, before: Before, now: number): void {
+  const { number } = before.body;
+  const recipients = store.recipients.ofMessage(number);
+  const unsettled = recipients.filter((recipient) => !isSettled(recipient)).length;
   const message = store.messages.byNumber(number);
   if (unsettled === 0 && message !== null) store.bodies.erase(message.body);
   store.messages.touch(number, now, unsettled);
+  const body = message?.body ?? before.body;
+  store.counters.heldBytes += heldBytes({ body, recipients }) - heldBytes(before);
+}
+
+/** With nobody in `held` it makes no difference whether the body is still there. */
+function heldBytes({ body, recipients }: Before): number {
+  return body.hasBody && recipients.some(({ state }) => state === 'held') ? body.bodyBytes : 0;
 }

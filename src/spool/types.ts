@@ -28,8 +28,14 @@ export interface Receipt {
   abort(): Promise<void>;
 }
 
+/** What is known of a message before its body comes. */
+export interface ReceiveOptions {
+  /** Whether its recipients will start in `held`. */
+  isHeld: boolean;
+}
+
 /** Why the spool takes nothing now: always a passing fault (452), never the device's. */
-export type SpoolRefusalReason = 'quota' | 'disk-full' | 'disk-error' | 'stopping';
+export type SpoolRefusalReason = 'quota' | 'held-quota' | 'disk-full' | 'disk-error' | 'stopping';
 
 export class SpoolRefusal extends Error {
   readonly reason: SpoolRefusalReason;
@@ -164,6 +170,8 @@ export interface SpoolStats {
   oldestPendingAt: number | null;
   databaseBytes: number;
   bodyBytes: number;
+  /** Bytes of the bodies that wait for a person; LIMITS.spoolHeldShareMax of `maxBytes` at most. */
+  heldBytes: number;
   maxBytes: number;
   /** Free space of the file system. */
   freeBytes: number;
@@ -189,8 +197,11 @@ export interface Spool {
   /** Keeps to other settings from now on; what is in the spool stays as it is. */
   configure(settings: SpoolSettings): Promise<void>;
 
-  /** Opens a place for one body. Rejects with SpoolRefusal when quota or free space says no already. */
-  receive(): Promise<Receipt>;
+  /**
+   * Opens a place for one body. Rejects with SpoolRefusal when quota or free space says no already; for one that is
+   * going to be held, the share of the quota that held bodies may take counts too.
+   */
+  receive(options?: ReceiveOptions): Promise<Receipt>;
 
   /** Claims up to `limit` messages with due recipients; devices take turns, and of each the oldest due goes first. */
   claimDue(now: number, filter: ClaimFilter, limit: number): Promise<Claim[]>;

@@ -163,6 +163,10 @@ test('the 250 comes only after the commit', async () => {
 describe('a fault of the spool', () => {
   const REASONS: [SpoolRefusalReason, string][] = [
     ['quota', '452 4.3.1 The memory of the box is full, please try again later.'],
+    [
+      'held-quota',
+      '452 4.3.1 Too much mail waits for approval at the box, please ask your IT department to add this device.',
+    ],
     ['disk-full', '452 4.3.1 The disk of the box is nearly full, please try again later.'],
     ['disk-error', '452 4.3.0 The box cannot store mail at the moment, please try again later.'],
     ['stopping', '421 4.3.2 The box is restarting, please try again in a minute.'],
@@ -190,6 +194,33 @@ describe('a fault of the spool', () => {
     );
     await envelope(client);
     expect(await client.data(`${COMPLETE}\r\nsmall`)).toMatch(OK);
+  });
+
+  test('held mail takes half of the spool at most, and known devices go on', async () => {
+    const stranger = await ready({
+      settings: { unknownDevices: 'hold' },
+      devices: [{ id: 'known', address: '127.0.0.2' }],
+      spoolSettings: { maxBytes: 1024 * 1024 },
+    });
+    const page = `${COMPLETE}\r\n${'x'.repeat(200_000)}`;
+    const replies: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      await envelope(stranger);
+      replies.push((await stranger.data(page)).slice(0, 30));
+    }
+    expect(replies).toEqual([
+      ...Array.from({ length: 2 }, () => expect.stringMatching(/^250 /)),
+      ...Array.from({ length: 2 }, () => '452 4.3.1 Too much mail waits '),
+    ]);
+    expect(await box.refusals()).toEqual(['intake.held-full']);
+    const known = await connectPlain(box.port(), { from: '127.0.0.2' });
+    await known.reply();
+    await known.say('EHLO known');
+    await envelope(known);
+    expect(await known.data(page)).toMatch(OK);
+    await box.spool.spool.act('release', {}, 'cli');
+    await envelope(stranger);
+    expect(await stranger.data('a: b\r\n\r\nc')).toMatch(OK);
   });
 
   test('the next message goes through when the fault is over', async () => {

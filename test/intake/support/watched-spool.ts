@@ -74,9 +74,9 @@ export function watchSpool(testSpool: TestSpool): WatchedSpool {
     fail: (at, error) => void faults.set(at, error),
     spool: {
       ...inner,
-      async receive() {
+      async receive(options) {
         trip('receive');
-        const receipt = await inner.receive();
+        const receipt = await inner.receive(options);
         watched.opened += 1;
         return watchReceipt(receipt);
       },
