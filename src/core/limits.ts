@@ -18,7 +18,7 @@ export const LIMITS = {
   /** Turned-away connections that are given this time; more are cut at once, so that hammering can't use up sockets. */
   turnedAwayMax: 50,
   /**
-   * Sockets of one listener, the last resort of the kernel's side: all connections that may be served, those being
+   * Sockets of one listener, a last resort: all connections that may be served, those being
    * turned away, and as many again that are cut but not yet closed.
    */
   listenerSocketsMax: 600,
