@@ -1,4 +1,5 @@
 /** `make bench`: the agent and Postfix on the same work, in one run, in one table. `--quick` is short; `--folder` chooses the disk. */
+import { rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -36,6 +37,13 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(path.join(values.folder, 'scanferry-bench-'));
   // Postfix's daemons reach their folders as a user of their own.
   await chmod(folder, 0o755);
+  // What was started ends with this process; the folder would stay.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(1);
+    });
+  }
   try {
     await run(folder, values.quick);
   } finally {
