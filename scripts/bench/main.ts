@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(path.join(values.folder, 'scanferry-bench-'));
   // Postfix's daemons reach their folders as a user of their own.
   await chmod(folder, 0o755);
-  // What was started ends with this process; the folder would stay.
+  // What was started ends with this process; its folder would stay.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       rmSync(folder, { recursive: true, force: true });
@@ -78,7 +78,9 @@ async function run(folder: string, isQuick: boolean): Promise<void> {
 async function compare(stage: Stage): Promise<void> {
   const agent = await startAgent(stage.place('scanferry'));
   try {
-    const postfix = await startPostfix(stage.place('postfix'));
+    // Beside the others: what guards Postfix removes this folder itself, after it has stopped it.
+    const folder = await mkdtemp(`${path.dirname(stage.folder)}-postfix-`);
+    const postfix = await startPostfix({ ...stage.place('postfix'), folder });
     try {
       const [agentIdle, postfixIdle] = await compareIdle(stage, [agent, postfix]);
       await compareLoads(
