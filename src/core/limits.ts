@@ -105,6 +105,8 @@ export const LIMITS = {
   agedSweepMessagesMax: 10_000,
   /** Device and sender pairs remembered as refused; a site has a few dozen devices. */
   heldSendersMax: 1000,
+  /** Tries of a write that fails for a reason nobody knows: two minutes with the keeper's waits, then its place is freed. */
+  unexplainedWriteTriesMax: 8,
   /** Route events waiting for a spool that can't write; each route makes one per pause at most. */
   recordsWaitingMax: 1000,
   /** One DNS question: resolvers of offices answer in milliseconds, or not at all. */

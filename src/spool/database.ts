@@ -87,10 +87,9 @@ function connect({ file, nativeBinding, layout }: DatabaseOptions): Database.Dat
     refuseNewer(db, file);
     // Two agents on one spool would send everything twice; the lock also spares system calls per commit.
     db.pragma('locking_mode = EXCLUSIVE');
-    db.pragma(`page_size = ${layout.pageBytes}`);
-    db.pragma(`auto_vacuum = ${layout.autoVacuum}`);
-    // The lock would be taken at the first write; now, the second agent is told at its start. Not before the two
-    // settings above: it gives an empty file its header, which fixes them.
+    layOut(db, layout);
+    // The lock would be taken at the first write; now, the second agent is told at its start. Not before the file
+    // is laid out: it gives an empty one its header, which fixes that.
     db.exec('BEGIN EXCLUSIVE; COMMIT');
     db.pragma(`journal_mode = ${layout.journalMode}`);
     // better-sqlite3 is built with NORMAL for a reopened WAL file, which loses commits in a power cut.
@@ -108,6 +107,16 @@ function connect({ file, nativeBinding, layout }: DatabaseOptions): Database.Dat
     db.close();
     throw error;
   }
+}
+
+/**
+ * Only an empty file takes these. To another, auto_vacuum would be written at each opening, and a spool in order must
+ * open without a write: on a full disk, too, devices are to hear 452 and not a refused connection.
+ */
+function layOut(db: Database.Database, layout: StorageLayout): void {
+  if (Number(readPragma(db, 'page_count')) > 0) return;
+  db.pragma(`page_size = ${layout.pageBytes}`);
+  db.pragma(`auto_vacuum = ${layout.autoVacuum}`);
 }
 
 function refuseNewer(db: Database.Database, file: string): void {

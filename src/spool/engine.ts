@@ -26,7 +26,7 @@ import { listMessages, showMessage } from './show.ts';
 import { pendingMessages, statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { createSweeper } from './sweeper.ts';
-import type { WaitingRecipient } from './types.ts';
+import type { SpoolRefusal, SpoolStats, WaitingRecipient } from './types.ts';
 
 export interface Engine {
   handle(request: SpoolRequest): Promise<unknown>;
@@ -43,6 +43,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
   let hasNews = false;
   let salvaged: SalvageReport | null = null;
   let latestNow = 0;
+  /** What the latest write failed of; null once one has succeeded. */
+  let failure: SpoolRefusal | null = null;
 
   const connection = createConnection({
     database: { file: data.file, nativeBinding: data.nativeBinding, layout: data.layout },
@@ -67,22 +69,39 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     }
   };
 
+  /** A failure closed its connection: what the present one has committed is on the disk. A commit of nothing proves nothing. */
+  const hasWritten = (): boolean => {
+    const changes = connection.opened()?.db.prepare<[], number>('SELECT total_changes()').pluck().get();
+    return (changes ?? 0) > 0;
+  };
+
   const group = createGroupCommit({
     connection: () => store().db,
     onUndone: () => connection.reload(),
     onCommitted() {
+      if (failure !== null && hasWritten()) {
+        failure = null;
+        tell({ kind: 'log', level: 'info', event: 'spool.writes-again', fields: {} });
+      }
       bodies.committed();
       if (hasNews) tell({ kind: 'changed' });
       hasNews = false;
     },
     onFailure(error) {
       hasNews = false;
-      bodies.failed(refusalFor(error), { all: false });
+      failure = refusalFor(error);
+      bodies.failed(failure, { all: false });
       connection.giveUp({ damage: isDamage(error) });
       const fields = { error: describeError(error) };
       tell({ kind: 'log', level: 'error', event: 'spool.disk-failed', fields });
     },
   });
+
+  function stats(now: number): SpoolStats {
+    const reason = space.refuses(store(), 0, now);
+    const facts = { freeBytes: space.freeBytes(), refusal: reason === null ? failure : refusal(reason) };
+    return statsOf(store(), claims, { ...bounds, ...facts });
+  }
 
   const sweeper = createSweeper({ store, group, isOpen: (number) => bodies.isOpen(number) });
 
@@ -136,7 +155,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       sweeper.wake();
       return result;
     },
-    stats: () => group.read(() => statsOf(store(), claims, { ...bounds, freeBytes: space.freeBytes() })),
+    stats: (_args, now) => group.read(() => stats(now)),
     waiting: ({ limit }) => group.read(() => store().due.waiting(limit).map(toWaiting)),
     async record(event, now) {
       await group.durable(() => store().events.append(now, event));

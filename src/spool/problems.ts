@@ -3,7 +3,7 @@ import type { Explanation } from '../core/errors.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import type { MessageId } from '../core/message.ts';
-import { SpoolRefusal, type SpoolRefusalReason } from './types.ts';
+import { SpoolRefusal, type SpoolRefusalReason, UnfitSettlement } from './types.ts';
 
 /** Errors that end a start or a command. */
 export const PROBLEMS = {
@@ -106,17 +106,20 @@ export function asRefusal(error: unknown): unknown {
 export type WireError =
   | { kind: 'refusal'; reason: SpoolRefusalReason; cause: string | null }
   | { kind: 'operator'; explanation: Explanation; cause: string | null }
+  | { kind: 'unfit'; message: string }
   | { kind: 'error'; message: string; stack: string | null };
 
 export function toWire(error: unknown): WireError {
   const cause = error instanceof Error && error.cause !== undefined ? describeError(error.cause) : null;
   if (error instanceof SpoolRefusal) return { kind: 'refusal', reason: error.reason, cause };
   if (error instanceof OperatorError) return { kind: 'operator', explanation: error.explanation, cause };
+  if (error instanceof UnfitSettlement) return { kind: 'unfit', message: error.message };
   const stack = error instanceof Error ? (error.stack ?? null) : null;
   return { kind: 'error', message: describeError(error), stack };
 }
 
 export function fromWire(wire: WireError): Error {
+  if (wire.kind === 'unfit') return new UnfitSettlement(wire.message);
   if (wire.kind === 'error') return new Error(wire.message, { cause: wire.stack ?? undefined });
   const cause = wire.cause === null ? undefined : new Error(wire.cause);
   if (wire.kind === 'refusal') return refusal(wire.reason, cause);

@@ -4,7 +4,7 @@ import type { NewEvent } from '../core/events.ts';
 import type { StoredMessage } from './message-table.ts';
 import type { RecipientChange, StoredRecipient } from './recipient-table.ts';
 import { concludeChange, type Store } from './store.ts';
-import type { AttemptRecord, RecipientSettlement, Settlement } from './types.ts';
+import { type AttemptRecord, type RecipientSettlement, type Settlement, UnfitSettlement } from './types.ts';
 
 /** States in which a recipient may be settled; `sending` is one of them on the disk. */
 const SETTLEABLE = ['queued', 'deferred'] as const;
@@ -13,7 +13,7 @@ type Pair = { recipient: StoredRecipient; settlement: RecipientSettlement };
 
 /**
  * To be run inside a transaction. False when the message is not there, which only damage to the file brings about.
- * @throws when the settlement does not fit the recipients; nothing is changed then.
+ * @throws UnfitSettlement when it does not fit the recipients; nothing is changed then.
  */
 export function settleMessage(store: Store, settlement: Settlement, now: number): boolean {
   const message = store.messages.byId(settlement.messageId);
@@ -41,10 +41,10 @@ function pair(
     // Each may be settled once: what was taken is not there for a second.
     byId.delete(settlement.recipientId);
     if (recipient === undefined) {
-      throw new Error(`recipient ${settlement.recipientId} is not one of message ${messageId}`);
+      throw new UnfitSettlement(`recipient ${settlement.recipientId} is not one of message ${messageId}`);
     }
     if (!SETTLEABLE.some((state) => state === recipient.state)) {
-      throw new Error(
+      throw new UnfitSettlement(
         `recipient ${recipient.id} of message ${messageId} is ${recipient.state}, not being sent`,
       );
     }

@@ -4,7 +4,7 @@ import type { Claims } from './claims.ts';
 import { readPragma } from './database.ts';
 import { CHILDREN_MAX, ownerOf } from './numbers.ts';
 import type { Store } from './store.ts';
-import type { SpoolStats } from './types.ts';
+import type { SpoolRefusal, SpoolStats } from './types.ts';
 
 /** Messages with a recipient that will be sent by itself. */
 export function pendingMessages({ db }: Store): number {
@@ -14,10 +14,18 @@ export function pendingMessages({ db }: Store): number {
   return count.pluck().get() ?? 0;
 }
 
+/** What the tables don't tell. */
+export interface StatsFacts {
+  maxBytes: number;
+  freeBytes: number;
+  /** What a new message would hear, or what the latest write failed of. */
+  refusal: SpoolRefusal | null;
+}
+
 export function statsOf(
   store: Store,
   claims: Claims,
-  { maxBytes, freeBytes }: { maxBytes: number; freeBytes: number },
+  { maxBytes, freeBytes, refusal }: StatsFacts,
 ): SpoolStats {
   return {
     recipients: shownCounts(store, claims),
@@ -28,6 +36,7 @@ export function statsOf(
     heldBytes: store.counters.heldBytes,
     maxBytes,
     freeBytes,
+    refusal: refusal === null ? null : { reason: refusal.reason, cause: refusal.message },
   };
 }
 

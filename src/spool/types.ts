@@ -46,6 +46,14 @@ export class SpoolRefusal extends Error {
   }
 }
 
+/** A settlement that does not fit its recipients as they are on the disk: to write it again can't help. */
+export class UnfitSettlement extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'UnfitSettlement';
+  }
+}
+
 /** Which recipient domains may be claimed now; the others' routes are paused or out of budget. */
 export type ClaimFilter =
   | { kind: 'all' }
@@ -175,6 +183,8 @@ export interface SpoolStats {
   maxBytes: number;
   /** Free space of the file system. */
   freeBytes: number;
+  /** Why a new message would be refused now, or the latest write failed; null when all is well. */
+  refusal: { reason: SpoolRefusalReason; cause: string } | null;
 }
 
 export interface SpoolStart {
@@ -209,6 +219,7 @@ export interface Spool {
   nextDueAt(filter: ClaimFilter): Promise<number | null>;
   /** The body as accepted: headers, CRLF, not dot-stuffed. Errors if the body is erased or damaged. */
   openBody(messageId: MessageId): Promise<Readable>;
+  /** Rejects with SpoolRefusal, or with UnfitSettlement when somebody in it is not being sent: nothing is changed then. */
   settle(settlement: Settlement): Promise<void>;
   /** Gives claims back untouched (a stop in the middle); nothing is written. */
   unclaim(messageId: MessageId): Promise<void>;

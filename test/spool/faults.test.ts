@@ -1,6 +1,6 @@
 /** A full disk, a failing disk, a used-up quota, a dead thread: refused with a reason, nothing half-kept, healed after. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, open as openFile, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,18 @@ async function fill(test: TestSpool, bytes: number): Promise<{ ids: string[]; re
     ids.push((outcome as { id: string }).id);
   }
   throw new Error('nothing was refused');
+}
+
+/** Writes to `file` until the file system has no page left. */
+async function fillUp(file: string): Promise<void> {
+  const handle = await openFile(file, 'w');
+  try {
+    for (;;) await handle.write(Buffer.alloc(4096));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  } finally {
+    await handle.close();
+  }
 }
 
 describe('the quota', () => {
@@ -96,6 +108,49 @@ describe('a disk that is really full', () => {
         (await test.spool.events(0, 1000)).filter(({ type }) => type === 'message.accepted'),
       ).toHaveLength(ids.length + 1);
       await test.spool.stop();
+    } finally {
+      await asRoot('umount', '--lazy', directory);
+      await rmdir(directory);
+    }
+  });
+});
+
+describe('a disk that is full at the start', () => {
+  test('does not stop the start: what is there can be read, and is written to once there is room', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'scanferry-full-'));
+    await asRoot('mount', '-t', 'tmpfs', '-o', 'size=4m,mode=0777', 'tmpfs', directory);
+    try {
+      const before = await open({ directory });
+      const { id } = await acceptTestMessage(before, {}, randomBytes(100_000));
+      await before.spool.stop();
+      const ballast = join(directory, 'ballast');
+      await fillUp(ballast);
+      const test = await open({ directory, key: before.key });
+      expect(test.started).toMatchObject({ synchronous: 2, pending: 1, salvaged: null });
+      expect(await readTestBody(test.spool, id)).toHaveLength(100_000);
+      const started = { type: 'agent.started', data: { version: '1.0.0' } } as const;
+      expect(await refusalOf(test.spool.record(started))).toBe('disk-full');
+      expect(await refusalOf(acceptTestMessage(test))).toBe('disk-full');
+      // The round of housekeeping commits nothing, which proves nothing.
+      expect((await test.spool.stats()).refusal?.reason).toBe('disk-full');
+      await rm(ballast);
+      await test.spool.record(started);
+      expect((await test.spool.stats()).refusal).toBeNull();
+      expect(test.log.lines.map(({ event }) => event)).toContain('spool.writes-again');
+      await deliver(test, await claimOne(test));
+      await test.spool.stop();
+    } finally {
+      await asRoot('umount', '--lazy', directory);
+      await rmdir(directory);
+    }
+  });
+
+  test('ends the very first start with a sentence: there is nothing to go on with', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'scanferry-full-'));
+    await asRoot('mount', '-t', 'tmpfs', '-o', 'size=1m,mode=0777', 'tmpfs', directory);
+    try {
+      await fillUp(join(directory, 'ballast'));
+      await expect(open({ directory })).rejects.toMatchObject({ explanation: { code: 'spool.not-opened' } });
     } finally {
       await asRoot('umount', '--lazy', directory);
       await rmdir(directory);

@@ -38,6 +38,20 @@ async function claimAll({ spool, clock }: TestSpool, filter: ClaimFilter = ALL):
   }
 }
 
+describe('a recipient whose message row is gone', () => {
+  it('stops nobody behind it, and is not said to be due', async () => {
+    const test = await open();
+    for (const device of ['a', 'a', 'b']) await send(test, device);
+    await test.spool.stop();
+    lookInto(test.file, (db) =>
+      db.exec('DELETE FROM messages WHERE number = (SELECT min(number) FROM messages)'),
+    );
+    const again = await open({ directory: test.directory, key: test.key, clock: test.clock });
+    expect(await claimAll(again)).toEqual(['a', 'b']);
+    expect(await again.spool.nextDueAt(ALL)).toBeNull();
+  });
+});
+
 describe('the order of claims', () => {
   it.each([
     ['one device after the other, while each has something', 'a a a b b c', 'a b c a b a'],
