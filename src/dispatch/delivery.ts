@@ -2,7 +2,7 @@
  * Carries out a plan: at most one attempt, and exactly one end of the claim.
  *
  * The claim ends by one settlement, after which the spool has the recipients that are not in it due again, or by
- * being given back. So no recipient is settled twice, and a crash before the settlement leaves it queued on disk.
+ * being given back (settleClaim names the one exception). So no recipient is settled twice, and a crash before the settlement leaves it queued on disk.
  */
 import { assertNever } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
@@ -102,8 +102,24 @@ async function learnSender(
 async function endClaim(settlement: Settlement, deps: DeliveryDeps): Promise<void> {
   const { messageId: message, recipients } = settlement;
   if (recipients.length === 0) return giveBack(message, deps);
-  await deps.keeper.keep({ write: 'settle', message }, () => deps.spool.settle(settlement));
+  await settleClaim(settlement, deps);
+  // Also when it could not be written: then nothing else tells what became of it.
   for (const recipient of recipients) logRecipient(settlement, recipient, deps.log);
+}
+
+/**
+ * Ends a claim by its settlement. Where that can't be written, the claim is given back: the recipients are no longer
+ * waiting (a salvaged file failed them meanwhile), or nothing was sent. But after an attempt whose settlement fails for
+ * a reason nobody knows, the claim stays: given back, the message would be sent again, and again. The next start of the
+ * agent frees it.
+ */
+export async function settleClaim(
+  settlement: Settlement,
+  deps: Pick<DeliveryDeps, 'keeper' | 'spool'>,
+): Promise<void> {
+  const { messageId: message, attempt } = settlement;
+  const result = await deps.keeper.keep({ write: 'settle', message }, () => deps.spool.settle(settlement));
+  if (result === 'unfit' || (result === 'given-up' && attempt === null)) await giveBack(message, deps);
 }
 
 /** Ends a claim with everybody in it untouched. */

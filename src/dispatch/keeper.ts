@@ -1,6 +1,7 @@
 /**
  * Durable writes that must not be lost while the spool can't write: tried again, with growing waits, until they
- * succeed or the room stops.
+ * succeed or the room stops. What no time can heal is not tried again, and what nobody can explain only so often:
+ * neither may hold a place for ever.
  *
  * After a delivery this matters most: a message that was delivered and not recorded would be sent again. So its
  * settlement stays here, in memory, and the delivery's place stays taken, which bounds how many there can be and
@@ -9,13 +10,17 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log, type LogFields } from '../core/log.ts';
+import { SpoolRefusal, UnfitSettlement } from '../spool/types.ts';
 
 const FIRST_WAIT_MS = 1000;
 const WAIT_MAX_MS = 60_000;
 
+/** `unfit`: it never will be written; `given-up`: a last try after `stop`, or the last of many, has failed. */
+export type KeepResult = 'written' | 'unfit' | 'given-up';
+
 export interface Keeper {
-  /** Runs `write` until it succeeds: true; or until a last try after `stop` has failed: false. */
-  keep(what: LogFields, write: () => Promise<void>): Promise<boolean>;
+  /** Runs `write` until it succeeds, or until there is no use in going on; that is logged as an error. Never rejects. */
+  keep(what: LogFields, write: () => Promise<void>): Promise<KeepResult>;
   /** The same in the background, one after the other in the order of the calls. */
   enqueue(what: LogFields, write: () => Promise<void>): void;
   /** Resolves when nothing enqueued is left. */
@@ -41,16 +46,17 @@ export function createKeeper({ clock, log }: { clock: Clock; log: Log }): Keeper
     });
   }
 
-  async function keep(what: LogFields, write: () => Promise<void>): Promise<boolean> {
+  async function keep(what: LogFields, write: () => Promise<void>): Promise<KeepResult> {
+    let triesLeft: number = LIMITS.unexplainedWriteTriesMax;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, WAIT_MAX_MS)) {
-      const last = stopping;
-      try {
-        await write();
-        return true;
-      } catch (error) {
-        log.error('dispatch.write-failed', { ...what, error: describeError(error), givenUp: last });
-        if (last) return false;
-      }
+      const isLast = stopping;
+      const failure = await failureOf(write);
+      if (failure === null) return 'written';
+      if (failure.kind === 'unexplained') triesLeft--;
+      const end = endOf(failure, { isLast: isLast || triesLeft === 0 });
+      const error = describeError(failure.error);
+      log.error('dispatch.write-failed', { ...what, error, givenUp: end !== null });
+      if (end !== null) return end;
       if (!stopping) await wait(waitMs);
     }
   }
@@ -80,4 +86,26 @@ export function createKeeper({ clock, log }: { clock: Clock; log: Log }): Keeper
       waits.clear();
     },
   };
+}
+
+interface Failure {
+  /** `passing`: the spool heals; `unfit`: no time helps. */
+  kind: 'passing' | 'unfit' | 'unexplained';
+  error: unknown;
+}
+
+async function failureOf(write: () => Promise<void>): Promise<Failure | null> {
+  try {
+    await write();
+    return null;
+  } catch (error) {
+    if (error instanceof SpoolRefusal) return { kind: 'passing', error };
+    return { kind: error instanceof UnfitSettlement ? 'unfit' : 'unexplained', error };
+  }
+}
+
+/** What the write has come to with this failure; null while it is to be tried again. */
+function endOf({ kind }: Failure, { isLast }: { isLast: boolean }): KeepResult | null {
+  if (kind === 'unfit') return 'unfit';
+  return isLast ? 'given-up' : null;
 }

@@ -11,7 +11,7 @@ import type {
   Spool,
 } from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import { giveBack } from './delivery.ts';
+import { giveBack, settleClaim } from './delivery.ts';
 import { explain } from './explanations.ts';
 import type { Keeper } from './keeper.ts';
 import { tooOld } from './settlement.ts';
@@ -59,9 +59,7 @@ async function failOrGiveBack(claim: Claim, deps: UpkeepDeps): Promise<void> {
   });
   if (recipients.length > 0) {
     // Ends the claim: whoever is not in it is due again.
-    await deps.keeper.keep({ write: 'settle', message: messageId }, () =>
-      deps.spool.settle({ messageId, attempt: null, recipients }),
-    );
+    await settleClaim({ messageId, attempt: null, recipients }, deps);
   } else {
     await giveBack(messageId, deps);
   }

@@ -1,7 +1,7 @@
 /** Clocks that are wrong, disks that are full, stops and crashes, over a real spool with scripted routes. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
-import type { Spool } from '../../src/spool/types.ts';
+import { type Spool, SpoolRefusal } from '../../src/spool/types.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { openTestSpool, type TestSpool } from '../support/spool.ts';
 import { accept, type DispatchBench, eventsOf, show, startDispatch, statesOf } from './bench.ts';
@@ -39,12 +39,17 @@ async function run(route: ScriptedRoute, spool: Spool = test.spool): Promise<Dis
   return bench;
 }
 
-/** The real spool, one call of which fails as on a full disk while `isBroken` says so. */
-function breakable(name: 'settle' | 'claimDue' | 'events', isBroken: () => boolean): Spool {
+const DISK_FULL = new SpoolRefusal('disk-full', 'told by the test');
+
+/** The real spool, one call of which fails, as on a full disk, while `isBroken` says so. */
+function breakable(
+  name: 'settle' | 'claimDue' | 'events',
+  isBroken: () => boolean,
+  error: Error = DISK_FULL,
+): Spool {
   return new Proxy(test.spool, {
     get(target, key, receiver) {
-      if (key === name && isBroken())
-        return async () => Promise.reject(new Error('database or disk is full'));
+      if (key === name && isBroken()) return async () => Promise.reject(error);
       const value = Reflect.get(target, key, receiver);
       return typeof value === 'function' ? value.bind(target) : value;
     },
@@ -159,6 +164,43 @@ describe('a spool that cannot write', () => {
     isBroken = false;
     await pass(2 * MINUTE);
     expect(mailbox.asked).toHaveLength(6);
+  });
+
+  it('frees the place of a settlement that fails for no known reason, and never sends that message again', async () => {
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits: { connections: 1 } });
+    const id = await accept(test.spool, clock);
+    let isBroken = true;
+    const { pass, log } = await run(
+      mailbox,
+      breakable('settle', () => isBroken, new TypeError('told by the test')),
+    );
+    await pass(3 * MINUTE);
+    const failures = log.lines.filter(({ event }) => event === 'dispatch.write-failed');
+    expect(failures).toHaveLength(LIMITS.unexplainedWriteTriesMax);
+    expect(failures.at(-1)).toMatchObject({ level: 'error', fields: { message: id, givenUp: true } });
+    isBroken = false;
+    const next = await accept(test.spool, clock);
+    await pass(5 * MINUTE, 10_000);
+    expect(await statesOf(test.spool, next)).toEqual(['delivered']);
+    expect(mailbox.asked).toHaveLength(2);
+    expect(await statesOf(test.spool, id)).toEqual(['sending']);
+  });
+
+  it('ends a claim at once whose recipient was failed by a salvage during the delivery', async () => {
+    const gate = createGate();
+    const id = await accept(test.spool, clock);
+    const { quiet, log } = await run(createScriptedRoute({ id: 'mailbox', clock, answer: gate.answer }));
+    const recipientId = (await test.spool.show(id))?.recipients[0]?.id ?? -1;
+    // What a salvage does to a message whose body it could not read, by the only way that the spool offers here.
+    const failed = { state: 'failed', code: 'spool.lost-in-damage', cause: 'lost', reply: null } as const;
+    await test.spool.settle({ messageId: id, attempt: null, recipients: [{ recipientId, ...failed }] });
+    gate.release();
+    await quiet();
+    expect(await statesOf(test.spool, id)).toEqual(['failed']);
+    const failures = log.lines.filter(({ event }) => event === 'dispatch.write-failed');
+    expect(failures).toMatchObject([
+      { level: 'error', fields: { message: id, write: 'settle', givenUp: true } },
+    ]);
   });
 
   it('is asked again after growing waits when it cannot be read, never at once', async () => {

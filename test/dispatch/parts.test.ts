@@ -7,6 +7,7 @@ import { createRecall, readEvents } from '../../src/dispatch/history.ts';
 import { createKeeper } from '../../src/dispatch/keeper.ts';
 import { createLane } from '../../src/dispatch/lane.ts';
 import { createLoop } from '../../src/dispatch/loop.ts';
+import { SpoolRefusal } from '../../src/spool/types.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 import { createScriptedRoute } from './scripted-route.ts';
@@ -85,7 +86,7 @@ describe('the keeper', () => {
     const written: string[] = [];
     let failures = 3;
     keeper.enqueue({ write: 'a' }, async () => {
-      if (failures-- > 0) throw new Error('disk full');
+      if (failures-- > 0) throw new SpoolRefusal('disk-full', 'told by the test');
       written.push('a');
     });
     keeper.enqueue({ write: 'b' }, async () => {
@@ -103,11 +104,11 @@ describe('the keeper', () => {
     let tries = 0;
     const kept = keeper.keep({ write: 'settle' }, async () => {
       tries++;
-      throw new Error('disk full');
+      throw new SpoolRefusal('disk-full', 'told by the test');
     });
     await clock.advance(0);
     keeper.stop();
-    expect(await kept).toBe(false);
+    expect(await kept).toBe('given-up');
     expect(tries).toBe(2);
     expect(log.lines.at(-1)?.fields).toMatchObject({ write: 'settle', givenUp: true });
   });
