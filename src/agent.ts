@@ -11,6 +11,7 @@ import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
+import { createKeeper } from './dispatch/keeper.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import { type Authority, openAuthority } from './intake/authority.ts';
 import { createIntake } from './intake/intake.ts';
@@ -134,7 +135,7 @@ export function createAgent(deps: AgentDeps): Agent {
     const opened = await started('spool', spool).start();
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', control).start();
-    await spool.record({ type: 'agent.started', data: { version: VERSION } });
+    started('start record', keepStartRecord(deps, spool));
     started('routes', routesInUse);
     await started('dispatch', dispatch).start();
     // Side by side, so that at a stop each has all the time there is.
@@ -199,6 +200,22 @@ export function createAgent(deps: AgentDeps): Agent {
     fatal: fatal.promise,
     get rooms() {
       return requireRooms();
+    },
+  };
+}
+
+/**
+ * Writes the event of the start, before anything else is written. A full disk delays the event and not the start:
+ * devices are to hear 452, not a refused connection.
+ */
+function keepStartRecord({ clock, log }: AgentDeps, spool: Spool): Pick<Stoppable, 'stop'> {
+  const keeper = createKeeper({ clock, log });
+  const type = 'agent.started';
+  keeper.enqueue({ write: type }, () => spool.record({ type, data: { version: VERSION } }));
+  return {
+    async stop() {
+      keeper.stop();
+      await keeper.idle();
     },
   };
 }

@@ -11,7 +11,8 @@ export function addStatusCommand(program: Command, context: CliContext): void {
     .description('show how the running agent is doing')
     .action(async () => {
       const status = await context.client().call('status', {});
-      context.exitCode = status.routes.some((route) => route.state !== 'open') ? 1 : 0;
+      const isWell = status.spool.refusal === null && status.routes.every((route) => route.state === 'open');
+      context.exitCode = isWell ? 0 : 1;
       if (context.asJson()) context.output.json(status);
       else context.output.line(formatStatus(status));
     });
@@ -19,6 +20,7 @@ export function addStatusCommand(program: Command, context: CliContext): void {
 
 function formatStatus(status: AgentStatus): string {
   const { recipients, oldestPendingAt, databaseBytes, maxBytes, freeBytes, uncertainAttempts } = status.spool;
+  const { refusal } = status.spool;
   const waiting = recipients.queued + recipients.deferred + recipients.sending;
   const oldest =
     oldestPendingAt === null ? '' : `, the oldest for ${formatDuration(status.now - oldestPendingAt)}`;
@@ -31,6 +33,7 @@ function formatStatus(status: AgentStatus): string {
           `uncertain: ${formatCount(uncertainAttempts, 'attempt')} without a last reply, so a message may have arrived twice`,
         ]),
     `spool: ${formatBytes(databaseBytes)} of ${formatBytes(maxBytes)}, ${formatBytes(freeBytes)} free on the disk`,
+    ...(refusal === null ? [] : [`new mail is refused for now (452): ${refusal.cause}`]),
     '',
     formatRoutes(status.routes, status.now),
   ].join('\n');
