@@ -4,6 +4,10 @@
  * nodemailer's stream looks at each byte in JavaScript, which was a fifth of the CPU of a scan. This one gives the
  * same bytes, test for test, and jumps from line end to line end by Buffer.indexOf. A bare CR or LF becomes CRLF
  * and a dot behind either is doubled, so nothing in a message can look like its end (SMTP smuggling).
+ *
+ * It replaces a method inside nodemailer, for the whole process (docs/decisions/0007-own-dot-stuffing.md). So nodemailer
+ * is pinned to one version in package.json, the replacement is tried on a probe before it is made, and where nodemailer
+ * has changed it is left as it is: slower, never wrong. To be removed when nodemailer's own stream searches by indexOf.
  */
 import type { TransformCallback } from 'node:stream';
 import DataStream from 'nodemailer/lib/smtp-connection/data-stream.js';
@@ -83,7 +87,30 @@ function transform(
   done();
 }
 
-/** Every connection of nodemailer stuffs dots this way from now on; calling it twice is harmless. */
-export function stuffDotsNatively(): void {
-  DataStream.prototype._transform = transform;
+/**
+ * Every connection of nodemailer stuffs dots this way from now on; calling it twice is harmless.
+ * @returns false where nodemailer is not what this was written for, and goes on in its own way.
+ */
+export function stuffDotsNatively(stream: typeof DataStream = DataStream): boolean {
+  if (!fits(stream)) return false;
+  stream.prototype._transform = transform;
+  return true;
+}
+
+/** Two chunks with every case at a line start and at a cut. */
+const PROBE = ['.a\r', '.b\n.c\r\n.\rd\r\n'];
+
+/** Whether the method is there, and gives the same bytes and leaves the same fields as ours. */
+function fits(stream: typeof DataStream): boolean {
+  if (typeof stream.prototype._transform !== 'function') return false;
+  return probe(stream, stream.prototype._transform) === probe(stream, transform);
+}
+
+function probe(stream: typeof DataStream, method: typeof transform): string {
+  const probed = new stream();
+  const pushed: string[] = [];
+  probed.push = (bytes: Buffer) => pushed.push(bytes.toString('latin1')) > 0;
+  for (const chunk of PROBE) method.call(probed, Buffer.from(chunk), 'latin1', () => {});
+  const { lastByte, inByteCount, outByteCount } = probed;
+  return JSON.stringify([pushed.join(''), lastByte, inByteCount, outByteCount]);
 }

@@ -1,7 +1,7 @@
 /** Dot stuffing compared with nodemailer's own, byte for byte, at random cuts. */
 import DataStream from 'nodemailer/lib/smtp-connection/data-stream.js';
 import { describe, expect, test } from 'vitest';
-import { stuffDots } from '../../src/routes/dot-stuffing.ts';
+import { stuffDots, stuffDotsNatively } from '../../src/routes/dot-stuffing.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 
 /** Taken before anything replaces it. */
@@ -57,5 +57,45 @@ describe('dots and line ends on their way into DATA', () => {
       const chunks = cut(text, random);
       expect(byUs(chunks), `seed ${seed}: ${JSON.stringify(chunks.map(String))}`).toBe(byNodemailer(chunks));
     }
+  });
+});
+
+describe('the place inside nodemailer', () => {
+  test('is as this version was written for; if this fails after an upgrade, see docs/decisions/0007', () => {
+    expect(stuffDotsNatively()).toBe(true);
+    expect(DataStream.prototype._transform).not.toBe(reference);
+    // A second time it is tried on itself.
+    expect(stuffDotsNatively()).toBe(true);
+  });
+
+  test.each([
+    [
+      'counts in another way',
+      class extends DataStream {
+        override _transform(chunk: Buffer, encoding: BufferEncoding, done: () => void): void {
+          reference.call(this, chunk, encoding, done);
+          this.outByteCount += 1;
+        }
+      },
+    ],
+    [
+      'stuffs in another way',
+      class extends DataStream {
+        override _transform(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+          this.push(chunk);
+          done();
+        }
+      },
+    ],
+  ])('is left alone where it %s', (_name, changed) => {
+    const own = changed.prototype._transform;
+    expect(stuffDotsNatively(changed)).toBe(false);
+    expect(changed.prototype._transform).toBe(own);
+  });
+
+  test('is left alone where it is gone', () => {
+    class Gone extends DataStream {}
+    Object.defineProperty(Gone.prototype, '_transform', { value: undefined });
+    expect(stuffDotsNatively(Gone)).toBe(false);
   });
 });
