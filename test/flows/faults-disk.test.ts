@@ -4,9 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sendScan } from '../../src/sandbox/device.ts';
+import { bundleFile } from '../support/bundle.ts';
 import { type ChildSite, startChildSite } from '../support/child-site.ts';
 import { buildScan } from '../support/corpus.ts';
-import { runOrThrow } from '../support/processes.ts';
+import { runOrThrow, startProcess } from '../support/processes.ts';
 import { arrivedFor } from '../support/site.ts';
 
 const MIB = 1024 ** 2;
@@ -98,6 +99,35 @@ describe('a disk that is nearly full', () => {
     for (const name of ['early@contoso.com', 'late@contoso.com']) await arrivedFor(site.sandbox, name);
     expect(site.agent.hasEnded()).toBe(false);
     expect(readdirSync(site.dataDir).filter((name) => name.includes('damaged'))).toEqual([]);
+  });
+
+  it('at the start delays no device: 452, the status says why, and what waits goes on when there is room', async () => {
+    const disk = await mountSmallDisk('48m');
+    const site = await start(path.join(disk, 'data'), 'minFreeBytes: 0');
+    await site.sandbox.setListening('mx', false);
+    expect((await send(site, 100_000, 'early@contoso.com')).accepted).toBe(true);
+    await site.agent.stop();
+    const ballast = fillDisk(disk, 0);
+
+    const again = startProcess(process.execPath, [await bundleFile(), 'run', '--config', site.config]);
+    cleanups.push(() => again.stop());
+    await again.waitForLine(/"agent\.started"/);
+    const refused = await send(site, 100_000, 'late@contoso.com');
+    expect(refused.replyText, refused.failure ?? '').toMatch(/^452 4\.3\.[01] /);
+    const status = await site.scanferry('status');
+    expect(status.code).toBe(1);
+    expect(status.stdout).toMatch(
+      /^new mail is refused for now \(452\): The disk has too little free space/m,
+    );
+
+    rmSync(ballast);
+    await site.sandbox.setListening('mx', true);
+    await untilReply(site, 'late@contoso.com', /^250 /);
+    await site.scanferry('routes', 'resume', 'direct');
+    await site.scanferry('queue', 'retry', '--all');
+    for (const name of ['early@contoso.com', 'late@contoso.com']) await arrivedFor(site.sandbox, name);
+    expect((await site.scanferry('status')).stdout).not.toMatch(/refused for now/);
+    expect(again.hasEnded()).toBe(false);
   });
 });
 
