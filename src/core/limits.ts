@@ -34,7 +34,7 @@ export const LIMITS = {
   commandIdleMaxMs: 5 * MINUTE,
   /** A whole session: a 36 MB scan at the minimum rate plus pauses fits; a forgotten socket does not stay. */
   sessionMaxMs: 2 * 60 * MINUTE,
-  /** Pause inside DATA: MFPs scan page by page while sending (facts/devices.md Q19). */
+  /** Pause inside DATA: MFPs scan page by page while sending (docs/reference/quirks.md Q19). */
   dataIdleMaxMs: 10 * MINUTE,
   /** Minimum rate in DATA after the first minute, as Postfix's smtpd_min_data_rate. */
   dataBytesPerSecondMin: 500,
@@ -150,7 +150,7 @@ export const LIMITS = {
   sandboxCommandsMax: 1000,
   /** Simulated tenant: an AUTH line may have 12,288 octets (RFC 4954 section 4). */
   sandboxLineBytesMax: 12 * KIB + 2,
-  /** Simulated tenant: the MX ends a session after about 20 minutes (facts/microsoft365.md 2.3, 4.4.1). */
+  /** Simulated tenant: the MX ends a session after about 20 minutes (docs/reference/replies.md, 4.4.1). */
   sandboxSessionMaxMs: 20 * MINUTE,
   /** Simulated tenant: a token request with a certificate assertion has a few KiB. */
   sandboxRequestBytesMax: 64 * KIB,

@@ -41,7 +41,7 @@ export function createDeadlines(clock: Clock, onExpire: (code: ReplyCode | Silen
 
   /**
    * Bytes buy time at the minimum rate. The longest pause is free, up to the idle limit: a device scans page by
-   * page while it sends (facts/devices.md Q19), but one that trickles never pays for a second pause.
+   * page while it sends (docs/reference/quirks.md Q19), but one that trickles never pays for a second pause.
    */
   function dataExpiry(): Expiry {
     const now = clock.monotonicMs();

@@ -302,7 +302,7 @@ export const HELD_UNKNOWN_DEVICE = {
   cause: 'The device is not in the list of devices; its mail waits for approval.',
 } as const;
 
-/** Why what came of a message is kept when its device went silent before the end (facts/devices.md Q19). */
+/** Why what came of a message is kept when its device went silent before the end (docs/reference/quirks.md Q19). */
 export const HELD_UNFINISHED = {
   code: 'intake.unfinished',
   cause: 'The device went silent before the end of this message; a part may be missing.',

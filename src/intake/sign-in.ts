@@ -7,7 +7,7 @@ import { createWindowCounter } from './counters.ts';
 import type { DeviceSettings } from './settings.ts';
 import type { TestLogin } from './types.ts';
 
-/** The mechanisms this box can verify; nothing else is ever offered (facts/devices.md Q10). */
+/** The mechanisms this box can verify; nothing else is ever offered (docs/reference/quirks.md Q10). */
 export const MECHANISMS = ['PLAIN', 'LOGIN', 'CRAM-MD5'] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
 

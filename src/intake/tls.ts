@@ -10,7 +10,7 @@ export type Floor = ListenerSettings['floor'];
 
 /**
  * Forward secrecy first, then RSA key exchange: some devices know nothing else, TLS 1.2 ones included
- * (facts/devices.md finding 4). No DHE: devices that know it mostly fail above 1024 bits.
+ * (docs/reference/quirks.md Q24). No DHE: devices that know it mostly fail above 1024 bits.
  */
 const MODERN_CIPHERS =
   'ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:RSA+AESGCM:RSA+AES:!aNULL:!eNULL:!PSK:!SRP:!CAMELLIA:!ARIA';
@@ -47,7 +47,7 @@ export interface Handshake {
 
 /**
  * Answers the hello that `socket` brings, from its first byte on (SSLv2-format hellos included). A client
- * certificate is never asked for: some devices send one that fails, or stop (facts/devices.md Q23).
+ * certificate is never asked for: some devices send one that fails, or stop (docs/reference/quirks.md Q23).
  */
 export function startHandshake(socket: Socket, secureContext: SecureContext): Handshake {
   const tlsSocket = new TLSSocket(socket, { isServer: true, secureContext, requestCert: false });

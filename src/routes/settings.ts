@@ -57,7 +57,7 @@ const limits = (defaults: {
     })
     .prefault({});
 
-/** Microsoft's figures for one mailbox: facts/microsoft365.md 2.2 (smtp-submission-improvements). */
+/** Microsoft's figures for one mailbox: docs/sources.md, limits (smtp-submission-improvements). */
 const submissionLimits = limits({
   messagesPerMinute: 30,
   connections: 3,

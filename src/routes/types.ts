@@ -35,7 +35,7 @@ export interface OutgoingMessage {
   openBody(): Promise<Readable>;
 }
 
-/** Bounds the dispatcher keeps for a route (per mailbox, facts/microsoft365.md 2.2). */
+/** Bounds the dispatcher keeps for a route (per mailbox, docs/sources.md, limits). */
 export interface RouteLimits {
   messagesPerMinute: number;
   connections: number;

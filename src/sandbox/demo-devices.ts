@@ -1,4 +1,4 @@
-/** The three devices of the demo, as old offices have them (facts/devices.md 3 and 4). */
+/** The three devices of the demo, as old offices have them (docs/reference/quirks.md). */
 import type { ScanOptions } from './device.ts';
 
 export interface DemoDevice

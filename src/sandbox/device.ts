@@ -27,7 +27,7 @@ export interface ScanOptions {
   message: Readable | Buffer;
   /** Pause between the greeting and the first command. */
   slowHelloMs?: number;
-  /** Longest silence of the other side, 60 s by default (facts/devices.md Q18: 20 to 120 s). */
+  /** Longest silence of the other side, 60 s by default (docs/reference/quirks.md Q18: 20 to 120 s). */
   timeoutMs?: number;
   clock?: Clock;
 }
@@ -185,7 +185,7 @@ function expect(reply: DeviceReply, code: number): DeviceReply {
   return reply;
 }
 
-/** Some devices give up on any prompt but the usual one (facts/devices.md Q9). */
+/** Some devices give up on any prompt but the usual one (docs/reference/quirks.md Q9). */
 function expectPrompt(reply: DeviceReply, prompt: string): void {
   expect(reply, 334);
   if (Buffer.from(reply.text.slice(4), 'base64').toString('latin1') !== prompt) throw new Refused(reply);

@@ -27,7 +27,7 @@ const failed = (error: string, code: number, text: string, status = 400): GrantR
   failed: { status, error, code, text },
 });
 
-/** Resources whose tokens Exchange Online takes, with the national clouds (facts/microsoft365.md 2.6). */
+/** Resources whose tokens Exchange Online takes, with the national clouds (docs/sources.md, sign-in). */
 const RESOURCES = [
   'https://outlook.office365.com',
   'https://outlook.office.com',

@@ -1,4 +1,4 @@
-/** The other side's replies: every row of facts/microsoft365.md 2.3, each one reachable by a name or a switch. */
+/** The other side's replies: every row of docs/reference/replies.md, each one reachable by a name or a switch. */
 
 /**
  * Steps of a session at which the simulated hosts answer. `ehlo` is the one before TLS, `ehlo-tls` the one after;

@@ -11,7 +11,7 @@ export interface ScanMessageOptions {
   /** Words on the page. */
   caption?: string;
   fileName?: string;
-  /** Left out, the message has no Date, as some copiers' have none (facts/devices.md Q14). */
+  /** Left out, the message has no Date, as some copiers' have none (docs/reference/quirks.md Q14). */
   date?: Date;
   /** Left out, the message has no Message-ID. */
   messageId?: string;

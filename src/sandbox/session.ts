@@ -61,7 +61,7 @@ export interface HostPolicy {
   ended(session: Session): void;
 }
 
-/** The list of facts/microsoft365.md 2.5; STARTTLS and AUTH are added where they belong. */
+/** The list of docs/sources.md, greeting and TLS; STARTTLS and AUTH are added where they belong. */
 export function capabilityList(options: { starttls: boolean; mechanisms: string[] }): string[] {
   return [
     `SIZE ${ADVERTISED_BYTES_MAX}`,
@@ -77,5 +77,5 @@ export function capabilityList(options: { starttls: boolean; mechanisms: string[
   ];
 }
 
-/** What EHLO says; the mailbox's real limit is smaller (facts/microsoft365.md 2.2). */
+/** What EHLO says; the mailbox's real limit is smaller (docs/sources.md, limits). */
 export const ADVERTISED_BYTES_MAX = 157_286_400;

@@ -29,7 +29,7 @@ async function readLogin(initial: string | undefined, ask: Ask): Promise<AuthRes
   return { kind: 'credentials', credentials: { mechanism: 'LOGIN', user, password } };
 }
 
-/** `user=` mailbox ^A `auth=Bearer ` token ^A ^A (facts/microsoft365.md 2.6). */
+/** `user=` mailbox ^A `auth=Bearer ` token ^A ^A (docs/sources.md, sign-in). */
 async function readXoauth2(initial: string | undefined, ask: Ask): Promise<AuthResult> {
   const response = decode(initial ?? (await ask('')));
   if (typeof response !== 'string') {

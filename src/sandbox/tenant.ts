@@ -16,7 +16,7 @@ export interface Mailbox {
   sendAs: string[];
   /** Persons whose own sign-in may use it (a shared mailbox). */
   delegates: string[];
-  /** Largest message it may send; 35 MB by default (facts/microsoft365.md 2.2). */
+  /** Largest message it may send; 35 MB by default (docs/sources.md, limits). */
   sendBytesMax: number;
 }
 
@@ -68,7 +68,7 @@ export interface TenantState extends Pick<ReplyScript, 'replyTo' | 'raise' | 'cl
     recipientsPerMessage: number;
     envelopeAtMx: number;
   };
-  /** Largest message the tenant's mailboxes receive; 36 MB by default (facts/microsoft365.md 2.2). */
+  /** Largest message the tenant's mailboxes receive; 36 MB by default (docs/sources.md, limits). */
   receiveBytesMax: number;
   /** Conditional access blocks sign-in by device code. */
   deviceCodeBlocked: boolean;

@@ -11,7 +11,7 @@ export interface TlsContexts {
   ): Promise<SecureContext>;
 }
 
-/** Microsoft speaks 1.2 and 1.3 (facts/microsoft365.md 2.5); an older one needs security level 0 too. */
+/** Microsoft speaks 1.2 and 1.3 (docs/sources.md, greeting and TLS); an older one needs security level 0 too. */
 function versions(max: HostFaults['tlsMaxVersion']): SecureContextOptions {
   return max === null
     ? { minVersion: 'TLSv1.2' }
