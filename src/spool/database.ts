@@ -62,6 +62,11 @@ export function readPragma(db: Database.Database, name: string): unknown {
   return db.pragma(name, { simple: true });
 }
 
+/** Writes without changing anything: unlike a row, SQLite writes this even where it stays the same (sqlite3BtreeUpdateMeta). */
+export function rewriteVersion(db: Database.Database): void {
+  db.pragma(`user_version = ${Number(readPragma(db, 'user_version'))}`);
+}
+
 function openExisting(options: DatabaseOptions): Database.Database {
   // SQLite would take an empty file for a new database; here it is one whose content was lost.
   if (statSync(options.file).size === 0) throw new Database.SqliteError('the file is empty', 'SQLITE_NOTADB');

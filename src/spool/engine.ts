@@ -10,6 +10,7 @@ import { actOn } from './act.ts';
 import { findBody, readChunk } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
+import { rewriteVersion } from './database.ts';
 import { createDiskSpace } from './disk-space.ts';
 import type { DueRow } from './due-table.ts';
 import { removeDamagedBefore } from './files.ts';
@@ -26,7 +27,7 @@ import { listMessages, showMessage } from './show.ts';
 import { pendingMessages, statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { createSweeper } from './sweeper.ts';
-import type { SpoolRefusal, SpoolStats, WaitingRecipient } from './types.ts';
+import { SpoolRefusal, type SpoolStats, type WaitingRecipient } from './types.ts';
 
 export interface Engine {
   handle(request: SpoolRequest): Promise<unknown>;
@@ -69,21 +70,19 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     }
   };
 
-  /** A failure closed its connection: what the present one has committed is on the disk. A commit of nothing proves nothing. */
-  const hasWritten = (): boolean => {
-    const changes = connection.opened()?.db.prepare<[], number>('SELECT total_changes()').pluck().get();
-    return (changes ?? 0) > 0;
-  };
+  function hasWritten(): void {
+    if (failure === null) return;
+    failure = null;
+    tell({ kind: 'log', level: 'info', event: 'spool.writes-again', fields: {} });
+  }
 
   const group = createGroupCommit({
     connection: () => store().db,
     onUndone: () => connection.reload(),
     onCommitted() {
-      if (failure !== null && hasWritten()) {
-        failure = null;
-        tell({ kind: 'log', level: 'info', event: 'spool.writes-again', fields: {} });
-      }
       bodies.committed();
+      // An event is a row more. Another commit may have changed nothing, and proves nothing.
+      if (hasNews) hasWritten();
       if (hasNews) tell({ kind: 'changed' });
       hasNews = false;
     },
@@ -96,6 +95,17 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       tell({ kind: 'log', level: 'error', event: 'spool.disk-failed', fields });
     },
   });
+
+  /** Whoever asks after a failure is told how it is now: there may have been no message since. */
+  async function tryToWrite(): Promise<void> {
+    try {
+      await group.durable(() => rewriteVersion(store().db));
+      hasWritten();
+    } catch (error) {
+      // Still failing, which has been logged and is part of the answer.
+      if (!(error instanceof SpoolRefusal)) throw error;
+    }
+  }
 
   function stats(now: number): SpoolStats {
     const reason = space.refuses(store(), 0, now);
@@ -155,7 +165,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       sweeper.wake();
       return result;
     },
-    stats: (_args, now) => group.read(() => stats(now)),
+    async stats(_args, now) {
+      if (failure !== null) await tryToWrite();
+      return group.read(() => stats(now));
+    },
     waiting: ({ limit }) => group.read(() => store().due.waiting(limit).map(toWaiting)),
     async record(event, now) {
       await group.durable(() => store().events.append(now, event));
