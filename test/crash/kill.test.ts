@@ -68,7 +68,7 @@ async function startAgent(): Promise<RunningProcess> {
     '--config',
     path.join(directory, 'scanferry.yaml'),
   ]);
-  await child.waitForLine(/"agent\.started"/);
+  await child.waitForLine(/"event":"agent\.started"/);
   return child;
 }
 

@@ -50,7 +50,7 @@ routes:
     runCommand(process.execPath, ['scanferry.cjs', ...args, '--data', data], bare);
 
   const agent = startProcess(process.execPath, ['scanferry.cjs', 'run', '--config', config], bare);
-  await agent.waitForLine(/"agent\.started"/);
+  await agent.waitForLine(/"event":"agent\.started"/);
   const sent = await sendScan({
     connect: { host: '127.0.0.1', port },
     tls: 'starttls',

@@ -111,7 +111,7 @@ describe('a disk that is nearly full', () => {
 
     const again = startProcess(process.execPath, [await bundleFile(), 'run', '--config', site.config]);
     cleanups.push(() => again.stop());
-    await again.waitForLine(/"agent\.started"/);
+    await again.waitForLine(/"event":"agent\.started"/);
     const refused = await send(site, 100_000, 'late@contoso.com');
     expect(refused.replyText, refused.failure ?? '').toMatch(/^452 4\.3\.[01] /);
     const status = await site.scanferry('status');

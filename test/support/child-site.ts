@@ -49,7 +49,7 @@ export async function startChildSite(options: ChildSiteOptions = {}): Promise<Ch
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await agent.waitForLine(/"agent\.started"/);
+    await agent.waitForLine(/"event":"agent\.started"/);
   } catch (error) {
     await stop();
     throw error;

@@ -33,7 +33,7 @@ export async function startOutsideSite(yaml: string, port = 2525): Promise<Outsi
     ...['--net', '--', 'sh', '-c', script, 'sh'],
     ...[process.execPath, bundle, 'run', '--config', config],
   ]);
-  await agent.waitForLine(/"agent\.started"/);
+  await agent.waitForLine(/"event":"agent\.started"/);
   const inside: OutsideSite['inside'] = (file, args, input) =>
     runCommand('nsenter', ['--target', String(agent.pid), '--net', '--', file, ...args], {
       ...(input === undefined ? {} : { input }),
