@@ -26,13 +26,3 @@ function faultOf(profile: DeviceProfile, path: string, catalogue: Catalogue): st
   if (path !== `${profile.id}/profile.json`) return `the id ${profile.id} does not fit the folder`;
   return null;
 }
-
-/** The devices whose configured profile does not exist, for the check of a config. */
-export function unknownProfiles(
-  devices: readonly { id: string; profile?: string | undefined }[],
-  catalogue: Catalogue,
-): { device: string; profile: string }[] {
-  return devices.flatMap(({ id, profile }) =>
-    profile === undefined || catalogue.has(profile) ? [] : [{ device: id, profile }],
-  );
-}

@@ -1,5 +1,4 @@
 /** The one error of this room: an attempt came to nothing, and why. It never leaves the room. */
-import type { Explanation } from '../core/errors.ts';
 import type { Reply, RouteFault, UpstreamFacts } from '../core/outcome.ts';
 import { explainFault, type FaultCode, faultNeedsPerson } from './faults.ts';
 
@@ -30,14 +29,6 @@ export function connectionFailure(
       retryAfterMs: null,
     },
     { upstream: options.upstream ?? null, cause: options.error },
-  );
-}
-
-/** A failure that only a person can heal, with a sentence of its own. */
-export function personFailure(why: Explanation, cause?: unknown): RouteFailure {
-  return new RouteFailure(
-    { why, reply: null, needsPerson: true, retryAfterMs: null },
-    cause === undefined ? {} : { cause },
   );
 }
 

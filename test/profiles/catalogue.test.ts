@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogueModule, findProfiles } from '../../scripts/generate-catalogue.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
-import { loadCatalogue, unknownProfiles } from '../../src/profiles/load-catalogue.ts';
+import { loadCatalogue } from '../../src/profiles/load-catalogue.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const PLAIN = {
@@ -76,9 +76,4 @@ describe('loading', () => {
     const raw = ['a/b', 'c/d'].map((id) => ({ path: `${id}/profile.json`, json: {} }));
     expect(() => loadCatalogue(raw)).toThrow(/a\/b\/profile\.json[\s\S]*c\/d\/profile\.json/);
   });
-});
-
-test('finds the devices whose profile does not exist', () => {
-  const devices = [{ id: 'a', profile: 'generic/plain' }, { id: 'b', profile: 'acme/x' }, { id: 'c' }];
-  expect(unknownProfiles(devices, builtInCatalogue())).toEqual([{ device: 'b', profile: 'acme/x' }]);
 });
