@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
 import type { Config } from './config/schema.ts';
-import type { ReloadReport } from './control/commands.ts';
+import type { ReloadReport } from './control/deps.ts';
 import { type ControlServer, createControlServer } from './control/server.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';

@@ -7,7 +7,7 @@
 import type { BoxPage } from './box-page.ts';
 import { changedFixedKeys, changedKeys } from './config/compare.ts';
 import type { Config } from './config/schema.ts';
-import type { ReloadReport } from './control/commands.ts';
+import type { ReloadReport } from './control/deps.ts';
 import { type Explanation, OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import type { Dispatch } from './dispatch/types.ts';

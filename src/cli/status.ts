@@ -1,6 +1,6 @@
 /** `scanferry status`: how the running agent is doing, on one screen. */
 import type { Command } from 'commander';
-import type { AgentStatus } from '../control/commands.ts';
+import type { AgentStatus } from '../control/commands/status.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes, formatCount, formatDuration } from './output.ts';
 import { formatRoutes } from './routes.ts';

@@ -1,0 +1,23 @@
+/** What the operator's commands act on; agent.ts supplies it. */
+import type { Dispatch } from '../dispatch/types.ts';
+import type { Spool } from '../spool/types.ts';
+
+export interface ControlDeps {
+  version: string;
+  siteId: string;
+  startedAt: number;
+  now(): number;
+  spool: Spool;
+  dispatch: Dispatch;
+  /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */
+  reload(by: string): Promise<ReloadReport>;
+}
+
+/** What a reload did. */
+export interface ReloadReport {
+  /** Top-level keys of the config that are different now. */
+  changed: string[];
+  /** What the new config is warned about, one sentence each. */
+  warnings: string[];
+  listeners: { address: string; port: number; tls: string }[];
+}
