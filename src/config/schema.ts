@@ -2,7 +2,10 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { ipAddress } from '../core/settings.ts';
+import { discoverySettings } from '../discovery/settings.ts';
 import { deviceSettings, intakeSettings } from '../intake/settings.ts';
+import { noticeSettings } from '../notices/settings.ts';
+import { mqttSettings } from '../report/settings.ts';
 import { routeSettings, routingSettings } from '../routes/settings.ts';
 import { spoolSettings } from '../spool/settings.ts';
 
@@ -50,6 +53,13 @@ export const configSchema = z.strictObject({
   routing: routingSettings
     .optional()
     .describe('Left out: every recipient goes by the routes in their order.'),
+  notices: noticeSettings
+    .optional()
+    .describe('Mail to people about scans that could not be delivered; left out, it is off.'),
+  mqtt: mqttSettings.optional().describe('Health and events over MQTT; left out, it is off.'),
+  discovery: discoverySettings
+    .optional()
+    .describe('Where to look for devices; left out, trustedNetworks when asked.'),
   dns: dnsSettings.optional().describe('Which name servers the routes ask.'),
   web: webSettings
     .optional()

@@ -96,6 +96,13 @@ export const deviceSettings = z
       .describe('Allowed sender addresses or domains of this device.'),
     maxMessageBytes: z.int().min(1024).optional().describe('Largest message accepted from this device.'),
     messagesPerHour: z.int().min(1).optional().describe('Most messages an hour from this device.'),
+    name: z.string().min(1).max(80).optional().describe('Name for people, such as "Copier, 2nd floor".'),
+    noticeToSender: z
+      .boolean()
+      .optional()
+      .describe(
+        'For this device, in place of notices.toSender: whether the sender of a scan is told of its failure.',
+      ),
   })
   .refine((device) => device.address !== undefined || device.login !== undefined, {
     error: 'a device needs an address or a login, or both',

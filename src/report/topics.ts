@@ -1,0 +1,71 @@
+/** The tree of topics: every topic has its one name here. */
+
+const ROOT = 'scanferry/v1';
+
+/** Longest tail is `device/<id>/state`; ids are those of the config. */
+export interface SiteTopics {
+  status: string;
+  info: string;
+  health: string;
+  telemetry: string;
+  event: string;
+  /** All commands of the site. */
+  commands: string;
+  device(id: string): string;
+  command(verb: string): string;
+  response(nonce: string): string;
+}
+
+/** Topics of one site; `+` gives those of every site. */
+export function siteTopics(site: string): SiteTopics {
+  const root = `${ROOT}/${site}`;
+  return {
+    status: `${root}/status`,
+    info: `${root}/info`,
+    health: `${root}/health`,
+    telemetry: `${root}/telemetry`,
+    event: `${root}/event`,
+    commands: `${root}/cmd/+`,
+    device: (id) => `${root}/device/${id}/state`,
+    command: (verb) => `${root}/cmd/${verb}`,
+    response: (nonce) => `${root}/rsp/${nonce}`,
+  };
+}
+
+/** Home Assistant's discovery topic for a site. */
+export function homeAssistantTopic(site: string): string {
+  return `homeassistant/device/scanferry-${site}/config`;
+}
+
+export type TopicKind =
+  | 'status'
+  | 'info'
+  | 'health'
+  | 'telemetry'
+  | 'event'
+  | 'device'
+  | 'command'
+  | 'response';
+
+/** Below the site's level: what is fixed stands as it is, one capture is the device, the verb or the nonce. */
+const SHAPES: readonly [TopicKind, RegExp][] = [
+  ['status', /^status$/],
+  ['info', /^info$/],
+  ['health', /^health$/],
+  ['telemetry', /^telemetry$/],
+  ['event', /^event$/],
+  ['device', /^device\/([^/]+)\/state$/],
+  ['command', /^cmd\/([^/]+)$/],
+  ['response', /^rsp\/([^/]+)$/],
+];
+
+/** Whose topic it is and which; null for a topic outside the tree. `id` is the device, verb or nonce, else empty. */
+export function parseTopic(topic: string): { site: string; kind: TopicKind; id: string } | null {
+  const [, site, tail] = /^scanferry\/v1\/([^/]+)\/(.+)$/.exec(topic) ?? [];
+  if (site === undefined || tail === undefined) return null;
+  for (const [kind, shape] of SHAPES) {
+    const match = shape.exec(tail);
+    if (match !== null) return { site, kind, id: match[1] ?? '' };
+  }
+  return null;
+}
