@@ -4,6 +4,7 @@ import { PROBLEMS as CLI_PROBLEMS } from '../src/cli/problems.ts';
 import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
+import { HELD_PART } from '../src/core/message-partial.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
 import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
 import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
@@ -56,6 +57,7 @@ function sections(): Section[] {
           ...HELD_UNKNOWN_DEVICE,
           advice: 'Release it with `scanferry queue release`, or add the device to devices.',
         },
+        { ...HELD_PART, advice: 'Nothing: parts that are not whole within ten minutes go on as they came.' },
         { ...HELD_UNFINISHED, advice: 'Release it to send the part there is, or cancel it and scan again.' },
       ],
     },

@@ -16,6 +16,7 @@ import type { Dispatch } from './dispatch/types.ts';
 import { type Authority, openAuthority } from './intake/authority.ts';
 import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
+import { createJoin } from './join/join.ts';
 import { unpackNativeAddon } from './native.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { createReloader, type InForce, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
@@ -121,6 +122,10 @@ export function createAgent(deps: AgentDeps): Agent {
     await control.assertAlone();
     const authority = await openBoxAuthority(deps, config.intake.hostname);
     const certificate = await authority.certificate();
+    const join = createJoin({
+      ...{ clock, spool, log: log.child({ room: 'join' }), hostname: config.intake.hostname },
+      messageBytesMax: () => inForce.config.intake.maxMessageBytes,
+    });
     const intake = createIntake({
       clock,
       log: log.child({ room: 'intake' }),
@@ -129,6 +134,7 @@ export function createAgent(deps: AgentDeps): Agent {
       devices: config.devices,
       profiles: deps.profiles,
       certificate,
+      onPart: (id) => join.noticed(id),
     });
     rooms = { spool, dispatch, intake };
 
@@ -138,6 +144,7 @@ export function createAgent(deps: AgentDeps): Agent {
     started('start record', keepStartRecord(deps, spool));
     started('routes', routesInUse);
     await started('dispatch', dispatch).start();
+    await started('join', join).start();
     // Side by side, so that at a stop each has all the time there is.
     inForce.listeners = await startedBeside('intake', intake).start();
     const page = started('web', createBoxPage({ log: log.child({ room: 'web' }), authority }));

@@ -50,6 +50,8 @@ export interface EventData {
   'message.requeued': { message: string; recipient: string; by: string };
   'message.released': { message: string; recipient: string; by: string };
   'message.cancelled': { message: string; recipient: string; by: string };
+  /** A part of a split message went into the message `into`. */
+  'message.joined': { message: string; recipient: string; into: string };
   'session.refused': { address: string; device: string | null; code: string; reply: string };
   /** A device went silent before the final dot; `message` is what was kept of it, or null. */
   'session.unfinished': {

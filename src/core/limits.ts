@@ -51,6 +51,14 @@ export const LIMITS = {
   authFailuresMax: 10,
   authFailureWindowMs: 10 * MINUTE,
   recipientsPerMessageMax: 500,
+  /** Parts of one split message: Xerox devices can be set to 2 to 500 (docs/sources.md). */
+  joinPartsMax: 500,
+  /** Split messages that wait for parts at once; the one that has waited longest goes out as it is when more come. */
+  joinsWaitingMax: 200,
+  /** A part comes as soon as the one before it is accepted; after this pause it won't. */
+  joinWaitMs: 10 * MINUTE,
+  /** A join that the spool refused (full for the moment) is tried again after this. */
+  joinRetryMs: 30 * SECOND,
   /** Unacknowledged chunks of one message on their way to the spool thread. */
   chunksInFlightMax: 4,
   /** Bytes of unfinished bodies written before a commit of their own: nobody's 250 waits for more of another's scan. */
@@ -76,6 +84,11 @@ export const LIMITS = {
   spoolDamagedFilesMax: 2,
   /** Messages, claims or events in one answer of the spool: a few megabytes between its thread and the agent. */
   spoolAnswerRowsMax: 10_000,
+  /**
+   * Messages that one look of a search reads before others get their turn: some milliseconds, ten times that on a small
+   * box.
+   */
+  spoolLookMessagesMax: 2000,
   /** Messages one operator action changes in one transaction. */
   spoolActBatchMax: 500,
   /** JSON text of one fact: a sealed token has about 4 KiB. */
@@ -142,6 +155,60 @@ export const LIMITS = {
    */
   stopMaxMs: 10 * SECOND,
   roomStopMaxMs: 7 * SECOND,
+  /** Fleet: sites of one broker that are watched; the tenth thousand was measured, and a broker carries few more. */
+  fleetSitesMax: 20_000,
+  /** Fleet: devices kept of one site; a site has a few dozen. */
+  fleetDevicesPerSiteMax: 256,
+  /** Fleet: a payload longer than this is not read; health of a large site has about 20 KB. */
+  fleetPayloadBytesMax: 64 * KIB,
+  /** Fleet: characters kept of a sentence or a name that a site sends; ours are far shorter. */
+  fleetTextMax: 500,
+  /** Fleet: problems and readings kept of one site's health. */
+  fleetProblemsMax: 50,
+  fleetReadingsMax: 1000,
+  /** Fleet: an `offline` is looked at again after this: an agent that is there says `online` at once. */
+  fleetOfflineSettleMs: 5 * SECOND,
+  /**
+   * Fleet: the same right after a new connection of the site: a broker ends the old one after one and a half
+   * keepalives of 60 s (MQTT 3.1.1 section 3.1.2.10), and its will comes late.
+   */
+  fleetLateWillMs: 100 * SECOND,
+  /** Fleet: telemetry of the default interval is missing for certain after this; a longer interval waits longer. */
+  fleetSilentMinMs: 3 * MINUTE,
+  /** Fleet: how often the states that depend on time alone are looked at. */
+  fleetJudgeEveryMs: SECOND,
+  /** Fleet: how long nothing new may come before the retained state counts as read, and how long in all. */
+  fleetSettleQuietMs: SECOND,
+  fleetSettleMaxMs: 30 * SECOND,
+  /** Fleet: alert commands that wait; more are counted and said, not run. */
+  fleetAlertCommandsMax: 100,
+  fleetAlertCommandMaxMs: 30 * SECOND,
+  /** Fleet: history of one site in memory before it is written, and how often that is done (one commit). */
+  fleetHistoryWriteEveryMs: 5 * SECOND,
+  fleetHistoryRowsWaitingMax: 100_000,
+  /** Fleet: events kept of one site in the history; a busy site has a few hundred a day. */
+  fleetEventsPerSiteMax: 2000,
+  /** Fleet: JSON of one event in the history; ours have a few hundred characters. */
+  fleetEventBytesMax: 4 * KIB,
+  /** Fleet: commands and their answers remembered for the page; the sites keep the audit. */
+  fleetCommandsMax: 200,
+  /** Fleet: how long a command may be obeyed after it was signed. */
+  fleetCommandExpiresMs: 5 * MINUTE,
+  /** Fleet: sites one `fleet send` speaks to. */
+  fleetSendSitesMax: 20_000,
+  /** Pages: a form that a person fills in; a whole config fits. */
+  pageFormBytesMax: 256 * KIB,
+  /** Pages: browsers that follow live, each an open connection. */
+  pageFollowersMax: 64,
+  /** Pages: how often those are told that there is something new, and that the connection still stands. */
+  pageChangeEveryMs: 2 * SECOND,
+  pageHeartbeatMs: 25 * SECOND,
+  /** Pages: sessions that are signed in, and how long one lasts without use. */
+  pageSessionsMax: 100,
+  pageSessionIdleMs: 12 * 60 * MINUTE,
+  /** Pages: failed sign-ins in the window before all wait; a guess costs tens of milliseconds of CPU as well. */
+  pageSignInFailuresMax: 10,
+  pageSignInWindowMs: 10 * MINUTE,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */

@@ -15,7 +15,7 @@ import {
   smoothLineEnd,
   smoothPath,
 } from './quirks/command.ts';
-import { receiveMessage } from './receive.ts';
+import { type ReceiveResult, receiveMessage } from './receive.ts';
 import type { Refusals } from './refusals.ts';
 import type { Repair } from './repair/repairs.ts';
 import { codeOfLibraryReply, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
@@ -36,6 +36,8 @@ export interface ConversationDeps {
   /** Messages accepted per device. */
   messages: WindowCounter;
   unfinished: Unfinished;
+  /** A part of a split message waits in the spool. */
+  onPart(id: string): void;
   /** The profile that the config gives a device. */
   profileOf(device: DeviceSettings): DeviceProfile | null;
 }
@@ -228,6 +230,14 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     });
   }
 
+  function notAccepted(result: Exclude<ReceiveResult, { kind: 'accepted' }>, envelope: Envelope): ReplyCode {
+    if (result.kind === 'refused') return refuse(result.code, { sender: envelope.sender });
+    if (result.kind === 'unfinished') recordUnfinished(result.id, result.bytes, envelope);
+    else if (hasStalled()) recordUnfinished(null, result.bytes, envelope);
+    else if (ending === null) report(result.code, '', { sender: envelope.sender, bytes: result.bytes });
+    return 'intake.internal-error';
+  }
+
   return {
     onCommand,
     onReply,
@@ -272,19 +282,12 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     async message(text, envelope) {
       const result = await receiveMessage(deps, text, {
         ...{ envelope, device: deviceFacts(), held, repairs, bytesMax: policy.maxMessageBytes(peer()) },
+        joinsParts: profile?.smtp?.join === true,
         keepsUnfinished: () => hasStalled() && deps.unfinished.mayKeep(deviceId() ?? address),
       });
-      if (result.kind === 'refused') return refuse(result.code, { sender: envelope.sender });
-      if (result.kind === 'unfinished') {
-        recordUnfinished(result.id, result.bytes, envelope);
-        return 'intake.internal-error';
-      }
-      if (result.kind === 'lost') {
-        if (hasStalled()) recordUnfinished(null, result.bytes, envelope);
-        if (ending === null) report(result.code, '', { sender: envelope.sender, bytes: result.bytes });
-        return 'intake.internal-error';
-      }
+      if (result.kind !== 'accepted') return notAccepted(result, envelope);
       deps.messages.add(deviceId() ?? address);
+      if (result.waits) deps.onPart(result.id);
       deps.log.info('message.accepted', {
         ...{ message: result.id, sender: envelope.sender, recipients: envelope.recipients.length },
         ...{ device: deviceId(), address, listener: facts.listener, tls, held: held?.code ?? null },

@@ -99,6 +99,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       {
         ...{ clock, log, spool, hostname: settings.hostname, policy, signIn, refusals, messages },
         ...{ unfinished, profileOf },
+        onPart: (id) => deps.onPart?.(id),
       },
       {
         ...{ address, device, profile, listener: shown.name },

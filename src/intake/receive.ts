@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import type { DeviceFacts } from '../core/message.ts';
 import { createMessageId } from '../core/message-id.ts';
+import { HELD_PART } from '../core/message-partial.ts';
 import { type NewMessage, type Receipt, type Spool, SpoolRefusal } from '../spool/types.ts';
 import type { Envelope } from './engine.ts';
 import { asciiAddress } from './policy.ts';
@@ -25,6 +26,8 @@ export interface ReceiveRequest {
   device: DeviceFacts;
   held: NewMessage['held'];
   bytesMax: number;
+  /** Whether a part of a split message waits for the others: the device's profile says that it splits. */
+  joinsParts: boolean;
   /** What had to be mended in the envelope. */
   repairs: readonly Repair[];
   /** Asked when the text breaks off: whether what came is kept, held for a person. */
@@ -32,7 +35,8 @@ export interface ReceiveRequest {
 }
 
 export type ReceiveResult =
-  | { kind: 'accepted'; id: string }
+  /** `waits`: held as a part of a split message. */
+  | { kind: 'accepted'; id: string; waits: boolean }
   | { kind: 'refused'; code: ReplyCode }
   /** The device went silent; `id` is what was kept of it, or null. */
   | { kind: 'unfinished'; id: string | null; bytes: number }
@@ -52,8 +56,11 @@ class Refused extends Error {
 /** The body on its way to the spool; after the first failure it takes bytes and keeps nothing. */
 interface Sink {
   write(chunk: Buffer): Promise<void>;
-  /** `repairs` is asked when the last byte has passed. */
-  finish(message: Omit<NewMessage, 'messageIdHeader'>, repairs: () => Repair[]): Promise<ReplyCode | null>;
+  /** Both are asked when the last byte has passed. */
+  finish(
+    message: () => Omit<NewMessage, 'messageIdHeader'>,
+    repairs: () => Repair[],
+  ): Promise<ReplyCode | null>;
   abort(): Promise<void>;
 }
 
@@ -94,14 +101,16 @@ export async function receiveMessage(
     // The sink keeps its own failures, so this one is the device's: it went away in the middle of DATA.
     deps.log.debug('intake.data-broken', { error: describeError(error), bytes });
     if (pass.hasBody() && request.keepsUnfinished()) {
-      const refused = await sink.finish({ ...message, held: HELD_UNFINISHED }, repairs);
+      const refused = await sink.finish(() => ({ ...message, held: HELD_UNFINISHED }), repairs);
       return { kind: 'unfinished', id: refused === null ? id : null, bytes };
     }
     await sink.abort();
     return { kind: 'lost', code: 'intake.connection-lost', bytes };
   }
-  const code = await sink.finish({ ...message, held: request.held }, repairs);
-  return code === null ? { kind: 'accepted', id } : { kind: 'refused', code };
+  // What a person must approve first is for that person to release.
+  const isPart = () => request.joinsParts && request.held === null && pass.partial() !== null;
+  const code = await sink.finish(() => ({ ...message, held: isPart() ? HELD_PART : request.held }), repairs);
+  return code === null ? { kind: 'accepted', id, waits: isPart() } : { kind: 'refused', code };
 }
 
 function createSink(
@@ -152,7 +161,7 @@ function createSink(
     async finish(message, repairs) {
       await attempt(async () => {
         await put(pass.end());
-        await receipt?.commit({ ...message, messageIdHeader: pass.messageId(), repairs: repairs() });
+        await receipt?.commit({ ...message(), messageIdHeader: pass.messageId(), repairs: repairs() });
       });
       return failure;
     },

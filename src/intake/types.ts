@@ -19,6 +19,8 @@ export interface IntakeDeps {
   devices: DeviceSettings[];
   /** The device catalogue; a device's profile decides what it is offered. */
   profiles: Catalogue;
+  /** A part of a split message waits in the spool for the others; left out, nobody joins them. */
+  onPart?(id: string): void;
   /** Certificate shown to devices; asked for at start and again after `renewCertificate`. */
   certificate: ServerCertificate;
 }

@@ -30,6 +30,12 @@ const advertise = z.strictObject({
 
 const smtp = z.strictObject({
   advertise: advertise.optional(),
+  join: z
+    .boolean()
+    .optional()
+    .describe(
+      'true: the device splits a job into message/partial parts, and the box joins them to one message.',
+    ),
   quirks: z
     .array(z.enum(QUIRK_IDS))
     .min(1)

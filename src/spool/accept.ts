@@ -1,8 +1,11 @@
 /** Turns a received body into an accepted message: message, recipients, key and event in one go. */
 import { LIMITS } from '../core/limits.ts';
+import type { MessageId } from '../core/message.ts';
+import { HELD_PART } from '../core/message-partial.ts';
 import type { BodyWriter } from './body-table.ts';
-import type { Store } from './store.ts';
-import type { NewMessage } from './types.ts';
+import { factText } from './fact-table.ts';
+import { concludeChange, type Store } from './store.ts';
+import { type NewMessage, UnfitSettlement } from './types.ts';
 
 /** To be run inside a transaction. Throws for an envelope that intake should never have let through. */
 export function acceptMessage(
@@ -29,6 +32,10 @@ export function acceptMessage(
   );
   store.counters.bodyBytes += body.bodyBytes;
   if (message.held !== null) store.counters.heldBytes += body.bodyBytes;
+  if (message.fact !== undefined) {
+    const { room, key, value } = message.fact;
+    store.facts.put(room, key, factText(room, key, value));
+  }
   store.events.append(now, {
     type: 'message.accepted',
     data: {
@@ -44,4 +51,19 @@ export function acceptMessage(
       ...(message.repairs?.length ? { repairs: message.repairs } : {}),
     },
   });
+  for (const part of message.replaces ?? []) replacePart(store, part, { into: message.id, now });
+}
+
+function replacePart(store: Store, id: MessageId, { into, now }: { into: MessageId; now: number }): void {
+  const part = store.messages.byId(id);
+  const recipients = part === null ? [] : store.recipients.ofMessage(part.body.number);
+  if (part === null || !recipients.every(({ state, code }) => state === 'held' && code === HELD_PART.code)) {
+    throw new UnfitSettlement(`message ${id} does not wait as a part any more`);
+  }
+  for (const recipient of recipients) {
+    store.recipients.change(recipient, { state: 'cancelled' });
+    const { address } = recipient;
+    store.events.append(now, { type: 'message.joined', data: { message: id, recipient: address, into } });
+  }
+  concludeChange(store, { body: part.body, recipients }, now);
 }

@@ -1,7 +1,14 @@
 /** What the spool offers to the other rooms; its worker thread is behind it. */
 import type { Readable } from 'node:stream';
-import type { EventRecord, NewEvent } from '../core/events.ts';
-import type { DeviceFacts, MessageHead, MessageId, RecipientState, TlsFacts } from '../core/message.ts';
+import type { EventRecord, EventType, NewEvent } from '../core/events.ts';
+import type {
+  DeviceFacts,
+  MessageHead,
+  MessageId,
+  MessageOrigin,
+  RecipientState,
+  TlsFacts,
+} from '../core/message.ts';
 import type { UpstreamFacts } from '../core/outcome.ts';
 import type { SpoolSettings } from './settings.ts';
 
@@ -17,6 +24,15 @@ export interface NewMessage {
   held: { code: string; cause: string } | null;
   /** What intake had to mend, by name; goes into the message's history. */
   repairs?: string[];
+  /** Left out for the scan of a person. */
+  origin?: MessageOrigin;
+  /** Written in the same commit, so that whoever made the message knows that it did. */
+  fact?: { room: string; key: string; value: unknown };
+  /**
+   * Parts that this message is made of: in the same commit they are settled, their recipients `cancelled`. Each must be
+   * wholly held as a part (core/message-partial.ts), or the commit rejects with UnfitSettlement and changes nothing.
+   */
+  replaces?: MessageId[];
 }
 
 /** A body on its way in. Either `commit` or `abort` ends it; a stop or crash counts as abort. */
@@ -110,6 +126,8 @@ export interface MessageFilter {
   recipient?: string;
   /** Received at or after, epoch milliseconds. */
   since?: number;
+  /** Received before, epoch milliseconds. */
+  until?: number;
 }
 
 export interface Page {
@@ -169,6 +187,16 @@ export interface WaitingRecipient {
 
 /** What an operator may do, and from which states: see `OPERATOR_ACTIONS` in actions.ts. */
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'cancel';
+
+/** Events that a person may have to act on; of `message.accepted` only those of messages that are held at once. */
+export const TROUBLE_TYPES = [
+  'message.failed',
+  'message.held',
+  'route.paused',
+  'spool.salvaged',
+  'message.accepted',
+] as const satisfies readonly EventType[];
+export type TroubleRecord = Extract<EventRecord, { type: (typeof TROUBLE_TYPES)[number] }>;
 
 export interface SpoolStats {
   recipients: Record<RecipientState, number>;
@@ -239,6 +267,8 @@ export interface Spool {
   record(event: NewEvent): Promise<void>;
   /** Events after `seq`, oldest first. */
   events(afterSeq: number, limit: number): Promise<EventRecord[]>;
+  /** Those among them that a person may have to act on (TROUBLE_TYPES); to ask costs nothing while there are none. */
+  troubles(afterSeq: number, limit: number): Promise<TroubleRecord[]>;
   /** Calls back after commits that added events or made recipients due; returns the unsubscribe. */
   onChange(listener: () => void): () => void;
 

@@ -33,6 +33,7 @@ function outside(profiles: Catalogue = new Map()) {
       refusals: createRefusals({ clock, log, spool }),
       messages: createWindowCounter(clock, 1000),
       unfinished: createUnfinished({ clock, log, spool }),
+      onPart: () => {},
       profileOf: (known) => profiles.get(known.profile ?? '') ?? null,
     },
     { address: '198.51.100.7', listener: 'x:25', device: null, profile: null, offersStartTls: true },

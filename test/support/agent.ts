@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { type Clock, createSystemClock } from '../../src/core/clock.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
+import type { Catalogue } from '../../src/profiles/types.ts';
 import type { MessageDetail, MessageFilter } from '../../src/spool/types.ts';
 import { createQuietLog, type QuietLog } from './quiet-log.ts';
 
@@ -35,6 +36,8 @@ export interface TestAgentOptions {
   files?: Record<string, string>;
   env?: Record<string, string>;
   clock?: Clock;
+  /** In place of the built-in catalogue. */
+  profiles?: Catalogue;
   /** Folder of an earlier agent, to start on its data. */
   directory?: string;
 }
@@ -49,7 +52,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
   writeFileSync(file, `dataDir: data\n${options.yaml}`);
   for (const [name, text] of Object.entries(options.files ?? {}))
     writeFileSync(path.join(directory, name), text);
-  const profiles = builtInCatalogue();
+  const profiles = options.profiles ?? builtInCatalogue();
   const readConfig = () => {
     const { config, warnings } = loadConfig({
       file,

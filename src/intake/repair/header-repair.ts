@@ -1,7 +1,8 @@
 /** The header as it goes on: completed with what devices leave out, and in letters that every server takes. */
+
+import { type Field, fieldValue } from '../../core/header-reader.ts';
 import { encodeValue, hasEightBits } from './encoded-words.ts';
 import { fold, hasLongLine, unfold } from './fold.ts';
-import { type Field, fieldValue } from './header-reader.ts';
 import type { Repair } from './repairs.ts';
 
 export interface HeaderFacts {

@@ -2,7 +2,8 @@
  * The one pass over a message on its way into the spool: line ends, header, body lines. Bytes that need nothing
  * pass as they came, and memory stays flat: the header block and one line are all that is held.
  */
-import { createHeaderReader, fieldValue, type HeaderRead } from './header-reader.ts';
+import { createHeaderReader, fieldValue, type HeaderRead } from '../../core/header-reader.ts';
+import { type PartialFacts, partialFacts } from '../../core/message-partial.ts';
 import { type HeaderFacts, repairHeader } from './header-repair.ts';
 import { createLineEnds } from './line-ends.ts';
 import { createLongLines, type LongLines } from './long-lines.ts';
@@ -18,6 +19,8 @@ export interface RepairPass {
   end(): Buffer[] | null;
   /** True once the body has begun. */
   hasBody(): boolean;
+  /** Whether this is a part of a split message; known once the header has ended. */
+  partial(): PartialFacts | null;
   /** Known once the header has ended. */
   messageId(): string;
   /** What had to be repaired so far, in the order it was found. */
@@ -30,6 +33,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
   const lineEnds = createLineEnds(note);
   const reader = createHeaderReader(options.headerBytesMax);
   let messageId = options.messageId;
+  let partial: PartialFacts | null = null;
   let body: LongLines | null = null;
 
   function begin({ fields, isSeparated, body: rest }: HeaderRead): Buffer[] | null {
@@ -38,6 +42,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
     // The routes read it under the same limit.
     if (header.bytes.length > options.headerBytesMax) return null;
     messageId = header.messageId;
+    partial = partialFacts(fields);
     const encoding = fields.find(({ name }) => name === 'content-transfer-encoding');
     const isQuotedPrintable =
       encoding !== undefined && fieldValue(encoding).toLowerCase() === 'quoted-printable';
@@ -61,6 +66,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
       return last && rest && [...last, ...rest, ...(body?.end() ?? [])];
     },
     hasBody: () => body !== null,
+    partial: () => partial,
     messageId: () => messageId,
     repairs: () => [...repairs],
   };
