@@ -68,8 +68,8 @@ function isWaiting({ recipients }: MessageSummary): boolean {
 
 /** What waits may wait for a route: say which one is paused, and why. */
 async function explainPauses(context: CliContext): Promise<void> {
-  const paused = (await context.client().call('routes.list', {})).filter(({ pause }) => pause !== null);
-  if (paused.length > 0) context.output.line(formatPauses(paused, Date.now()).trimStart());
+  const pauses = formatPauses(await context.client().call('routes.list', {}), Date.now());
+  if (pauses !== '') context.output.line(pauses.trimStart());
 }
 
 function formatList(messages: MessageSummary[], limit: number): string {

@@ -13,7 +13,7 @@ export function addRoutesCommand(program: Command, context: CliContext): void {
     .description('show every route and why it is paused')
     .action(async () => {
       const list = await context.client().call('routes.list', {});
-      context.exitCode = list.some((route) => route.state !== 'open') ? 1 : 0;
+      context.exitCode = list.some(isInTrouble) ? 1 : 0;
       if (context.asJson()) context.output.json(list);
       else context.output.line(formatRoutes(list, Date.now()));
     });
@@ -37,13 +37,18 @@ export function operator(env: Record<string, string | undefined>): string {
   return env['SUDO_USER'] ?? env['USER'] ?? 'operator';
 }
 
+/** Whether something waits for the route, all of its mail or only that to outside recipients. */
+export function isInTrouble({ state, outsidePause }: RouteStatus): boolean {
+  return state !== 'open' || outsidePause !== undefined;
+}
+
 export function formatRoutes(routes: RouteStatus[], now: number): string {
   const table = formatTable(
     ['ROUTE', 'KIND', 'STATE', 'LAST SUCCESS', 'LEFT THIS MINUTE', 'LEFT TODAY'],
     routes.map((route) => [
       route.id,
       route.kind,
-      route.state,
+      route.state === 'open' && route.outsidePause ? 'open inside' : route.state,
       route.lastSuccessAt === null ? 'none yet' : `${formatDuration(now - route.lastSuccessAt)} ago`,
       formatCount(route.budget.messagesThisMinute, 'message'),
       formatCount(route.budget.recipientsToday, 'recipient'),
@@ -54,9 +59,12 @@ export function formatRoutes(routes: RouteStatus[], now: number): string {
 
 /** Why routes are paused, each after a blank line; '' where none is. */
 export function formatPauses(routes: RouteStatus[], now: number): string {
-  const lines = routes.flatMap((route) =>
-    route.pause === null ? [] : ['', ...formatPause(route.id, route.pause, now)],
-  );
+  const lines = routes.flatMap(({ id, pause, outsidePause }) => [
+    ...(pause === null ? [] : ['', ...formatPause(id, pause, now)]),
+    ...(outsidePause
+      ? ['', ...formatPause(`${id}, for recipients outside the tenant,`, outsidePause, now)]
+      : []),
+  ]);
   return lines.map((line) => `\n${line}`).join('');
 }
 
@@ -68,9 +76,9 @@ function formatNextTry(ms: number): string {
   return ms > 0 ? `, next try in ${formatDuration(ms)}` : '';
 }
 
-function formatPause(id: string, pause: NonNullable<RouteStatus['pause']>, now: number): string[] {
+function formatPause(whom: string, pause: NonNullable<RouteStatus['pause']>, now: number): string[] {
   return [
-    `${id} has been paused for ${formatDuration(now - pause.since)} (${pause.code})${formatNextTry(pause.until - now)}`,
+    `${whom} has been paused for ${formatDuration(now - pause.since)} (${pause.code})${formatNextTry(pause.until - now)}`,
     wrapText(pause.cause, 2),
     wrapText(pause.advice, 2),
     ...(pause.reply === null ? [] : [`  reply: ${pause.reply.replaceAll('\n', '\n         ')}`]),

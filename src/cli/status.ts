@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { AgentStatus } from '../control/commands/status.ts';
 import type { CliContext } from './context.ts';
 import { formatBytes, formatCount, formatDuration } from './output.ts';
-import { formatRoutes } from './routes.ts';
+import { formatRoutes, isInTrouble } from './routes.ts';
 
 export function addStatusCommand(program: Command, context: CliContext): void {
   program
@@ -11,7 +11,7 @@ export function addStatusCommand(program: Command, context: CliContext): void {
     .description('show how the running agent is doing')
     .action(async () => {
       const status = await context.client().call('status', {});
-      const isWell = status.spool.refusal === null && status.routes.every((route) => route.state === 'open');
+      const isWell = status.spool.refusal === null && !status.routes.some(isInTrouble);
       context.exitCode = isWell ? 0 : 1;
       if (context.asJson()) context.output.json(status);
       else context.output.line(formatStatus(status));

@@ -72,8 +72,10 @@ export interface EventData {
     advice: string;
     until: number;
     needsPerson: boolean;
+    /** Only recipients outside the tenant wait; left out where all do. */
+    scope?: 'outside';
   };
-  'route.resumed': { route: string; pausedMs: number; by: string };
+  'route.resumed': { route: string; pausedMs: number; by: string; scope?: 'outside' };
   'spool.salvaged': { damagedFile: string; messages: number; lost: number };
   'clock.unset': { now: number };
   'clock.set': { now: number };

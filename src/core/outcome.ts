@@ -22,7 +22,10 @@ export type RecipientOutcome =
       uncertain: boolean;
       /** The other side asked for at least this long a pause. */
       retryAfterMs: number | null;
-      /** The others of its envelope went or wait by themselves: it goes at once in the next one and spends no try. */
+      /**
+       * Due again at once with no try spent: the others of its envelope went or wait by themselves, or the pause of
+       * `outsideFault` keeps it until it may go.
+       */
       split?: true;
     }
   | { kind: 'rejected'; reply: Reply | null; why: Explanation }
@@ -53,4 +56,6 @@ export interface DeliveryReport {
   results: { address: string; outcome: RecipientOutcome }[];
   /** Set when the route is at fault; recipients without a result are then untouched. */
   fault: RouteFault | null;
+  /** Set when the route may send to nobody outside the tenant's own domains for now; own recipients go on. */
+  outsideFault?: RouteFault;
 }

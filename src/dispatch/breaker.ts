@@ -33,6 +33,8 @@ export interface FaultPause {
   reply: string | null;
   needsPerson: boolean;
   since: number;
+  /** Wall clock until which the other side asked for quiet; left out where it asked for nothing. */
+  quietUntil?: number;
 }
 
 export interface OperatorPause {
@@ -67,12 +69,14 @@ export interface Breaker {
   /** Monotonic time at which a probe may go, or null when nothing ends by itself. */
   probeAt(): number | null;
   saved(): SavedPause;
-  /** Takes over the pause of an earlier run; a pause by fault is probed at once. */
+  /** Takes over the pause of an earlier run; a pause by fault is probed as soon as the other side allowed it. */
   restore(saved: SavedPause): void;
 }
 
 export interface BreakerDeps {
   routeId: string;
+  /** Set when it stands for outside recipients alone. */
+  scope?: 'outside';
   clock: Clock;
   random(): number;
   /** Called once per change, after the state has changed. */
@@ -91,6 +95,7 @@ interface Fault extends FaultPause {
 /** Makes the breaker of one route, open. */
 export function createBreaker(deps: BreakerDeps): Breaker {
   const { clock } = deps;
+  const whom = { route: deps.routeId, ...(deps.scope && { scope: deps.scope }) };
   let fault: Fault | null = null;
   let operator: OperatorPause | null = null;
 
@@ -111,19 +116,28 @@ export function createBreaker(deps: BreakerDeps): Breaker {
       level,
       probeAt: clock.monotonicMs() + delayMs,
       until: clock.now() + delayMs,
+      ...(cause.retryAfterMs !== null && { quietUntil: clock.now() + delayMs }),
       probing: false,
     };
   }
 
+  /** A wall clock that was wrong meanwhile must not stretch the pause. */
+  function resumeFault(saved: FaultPause): Fault {
+    const leftMs = Math.max(0, (saved.quietUntil ?? 0) - clock.now());
+    const delayMs = Math.min(leftMs, LIMITS.routePauseMaxMs);
+    const times = { probeAt: clock.monotonicMs() + delayMs, until: clock.now() + delayMs };
+    return { ...saved, ...times, level: 0, probing: false };
+  }
+
   function announcePause(pause: NonNullable<RouteStatus['pause']>): void {
     const { code, cause, advice, until, needsPerson } = pause;
-    const data = { route: deps.routeId, code, cause, advice, until, needsPerson };
+    const data = { ...whom, code, cause, advice, until, needsPerson };
     deps.announce({ type: 'route.paused', data });
   }
 
   function announceResume(since: number, by: string): void {
     const pausedMs = Math.max(0, clock.now() - since);
-    deps.announce({ type: 'route.resumed', data: { route: deps.routeId, pausedMs, by } });
+    deps.announce({ type: 'route.resumed', data: { ...whom, pausedMs, by } });
   }
 
   function onFault(ticket: BreakerTicket, cause: RouteFault): void {
@@ -177,14 +191,13 @@ export function createBreaker(deps: BreakerDeps): Breaker {
     saved: () => ({ fault: fault && faultPauseOf(fault), operator }),
     restore(saved) {
       operator ??= saved.operator;
-      const now = { probeAt: clock.monotonicMs(), until: clock.now(), level: 0, probing: false };
-      fault ??= saved.fault && { ...saved.fault, ...now };
+      fault ??= saved.fault && resumeFault(saved.fault);
     },
   };
 }
 
-function faultPauseOf({ why, reply, needsPerson, since }: Fault): FaultPause {
-  return { why, reply, needsPerson, since };
+function faultPauseOf({ why, reply, needsPerson, since, quietUntil }: Fault): FaultPause {
+  return { why, reply, needsPerson, since, ...(quietUntil !== undefined && { quietUntil }) };
 }
 
 function pauseOfFault(fault: Fault): NonNullable<RouteStatus['pause']> {

@@ -28,9 +28,11 @@ export interface ChooserDeps {
 
 export function createChooser({ clock, lanes, routing: first }: ChooserDeps): Chooser {
   let routing = first;
-  const isOpen = (id: string) => lanes.byId.get(id)?.isOpen() ?? false;
-  const choose = (address: string, isUsable = isOpen) =>
-    chooseRoute(routing, address, isUsable, lanes.routes);
+  const isOpenFor = (lane: Lane, address: string) => lane.isOpenFor(address);
+  const choose = (address: string, isUsable = isOpenFor) => {
+    const isUsableId = (id: string) => isUsable(lanes.get(id), address);
+    return chooseRoute(routing, address, isUsableId, lanes.routes);
+  };
 
   function decide(address: string): Decision {
     const choice = choose(address);
@@ -47,8 +49,8 @@ export function createChooser({ clock, lanes, routing: first }: ChooserDeps): Ch
       .map((id) => lanes.get(id));
   }
 
-  function opensAt(lane: Lane): number {
-    return Math.max(clock.now(), lane.status().pause?.until ?? 0);
+  function opensAt(lane: Lane, address: string): number {
+    return Math.max(clock.now(), lane.pauseFor(address)?.until ?? 0);
   }
 
   /** The lanes that will carry it: those of the group in use, or the one whose pause ends first. */
@@ -56,7 +58,9 @@ export function createChooser({ clock, lanes, routing: first }: ChooserDeps): Ch
     const choice = choose(address);
     if (choice.kind === 'impossible') return [];
     if (choice.kind === 'use') return choice.among.map((id) => lanes.get(id));
-    return [least(ableLanes(choice.rule, address), opensAt)].filter((lane) => lane !== undefined);
+    return [least(ableLanes(choice.rule, address), (lane) => opensAt(lane, address))].filter(
+      (lane) => lane !== undefined,
+    );
   }
 
   return {
@@ -67,15 +71,16 @@ export function createChooser({ clock, lanes, routing: first }: ChooserDeps): Ch
       return filter.kind === 'only' && filter.domains.length === 0 ? null : filter;
     },
     whyWaiting(address) {
-      const choice = choose(address, (id) => lanes.get(id).status().state === 'open');
+      const choice = choose(address, (lane) => lane.pauseFor(address) === null);
       if (choice.kind !== 'wait') return null;
-      const causes = ableLanes(choice.rule, address).map((lane) => lane.status().pause?.cause);
+      const causes = ableLanes(choice.rule, address).map((lane) => lane.pauseFor(address)?.cause);
       return causes.find((cause) => cause !== undefined) ?? null;
     },
     outlookFor(domain) {
-      const ahead = lanesAhead(`x@${domain}`);
+      const address = `x@${domain}`;
+      const ahead = lanesAhead(address);
       const [first] = ahead;
-      return first === undefined ? null : outlookOf(first, ahead, opensAt(first));
+      return first === undefined ? null : outlookOf(address, ahead, opensAt(first, address));
     },
     replaceRouting(next) {
       routing = next;
@@ -83,12 +88,15 @@ export function createChooser({ clock, lanes, routing: first }: ChooserDeps): Ch
   };
 }
 
-function outlookOf(first: Lane, lanes: readonly Lane[], opensAt: number): Outlook {
+function outlookOf(address: string, lanes: readonly Lane[], opensAt: number): Outlook {
+  const isOpen = lanes.some((lane) => lane.isOpenFor(address));
+  // Who waits outside stands in a queue of its own: the others pass it.
+  const waitsOutside = lanes.some((lane) => lane.isPausedOutside(address));
   const sum = (figure: (lane: Lane) => number) => lanes.reduce((total, lane) => total + figure(lane), 0);
   return {
-    key: lanes.map(({ route }) => route.id).join(' '),
+    key: [...lanes.map(({ route }) => route.id), waitsOutside ? 'outside' : ''].join(' '),
     opensAt: opensAt === NO_END ? null : opensAt,
-    messagesLeft: first.isOpen() ? sum((lane) => lane.budget.messagesLeft()) : 0,
+    messagesLeft: isOpen ? sum((lane) => lane.budget.messagesLeft()) : 0,
     messagesPerMinute: sum((lane) => lane.route.limits.messagesPerMinute),
     // When the day is used up, one goes at the end of that pause; how many follow then, nobody knows.
     recipientsLeft: Math.max(

@@ -171,7 +171,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     },
     routes: () => [...lanes.byId.values()].map((lane) => statusOf(lane.status())),
     pauseRoute: (id, by) => lanes.get(id).breaker.pauseBy(by),
-    resumeRoute: (id, by) => lanes.get(id).breaker.resumeBy(by),
+    resumeRoute: (id, by) => lanes.get(id).resumeBy(by),
     async forecast(recipientIds) {
       if (gate.closedSince() !== null) return new Map();
       const waiting = await spool.waiting(LIMITS.spoolAnswerRowsMax);

@@ -3,10 +3,9 @@ import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Route } from '../routes/types.ts';
-import type { SavedPause } from './breaker.ts';
 import { explain } from './explanations.ts';
 import type { Keeper } from './keeper.ts';
-import { createLane, type Lane } from './lane.ts';
+import { createLane, type Lane, type SavedLane } from './lane.ts';
 import type { DispatchDeps } from './types.ts';
 
 /** Room of dispatch in the spool's table of facts. */
@@ -30,16 +29,19 @@ export interface Lanes {
   nextChangeAt(): number | null;
 }
 
-const savedPause: z.ZodType<SavedPause> = z.object({
-  fault: z
-    .object({
-      why: z.object({ code: z.string(), cause: z.string(), advice: z.string() }),
-      reply: z.string().nullable(),
-      needsPerson: z.boolean(),
-      since: z.number(),
-    })
-    .nullable(),
+const savedFault = z
+  .object({
+    why: z.object({ code: z.string(), cause: z.string(), advice: z.string() }),
+    reply: z.string().nullable(),
+    needsPerson: z.boolean(),
+    since: z.number(),
+    quietUntil: z.number().exactOptional(),
+  })
+  .nullable();
+const savedLane: z.ZodType<SavedLane> = z.object({
+  fault: savedFault,
   operator: z.object({ by: z.string(), since: z.number() }).nullable(),
+  outside: savedFault.exactOptional(),
 });
 
 /** Makes a lane for each route; a change of a lane is logged, recorded as an event, and saved. */
@@ -51,13 +53,14 @@ export function createLanes(deps: DispatchDeps, keeper: Keeper, onChange: () => 
   function announce(id: string, event: NewEvent): void {
     log[event.type === 'route.paused' ? 'warn' : 'info'](event.type, event.data);
     keeper.enqueue({ write: event.type, route: id }, () => spool.record(event));
-    const saved = byId.get(id)?.breaker.saved();
+    const saved = byId.get(id)?.saved();
     keeper.enqueue({ write: 'pause', route: id }, () => savePause(id, saved));
     onChange();
   }
 
-  async function savePause(id: string, saved: SavedPause | undefined): Promise<void> {
-    if (saved?.fault || saved?.operator) await spool.putFact(FACTS_ROOM, pauseKey(id), saved);
+  async function savePause(id: string, saved: SavedLane | undefined): Promise<void> {
+    if (saved?.fault || saved?.operator || saved?.outside)
+      await spool.putFact(FACTS_ROOM, pauseKey(id), saved);
     else await spool.deleteFact(FACTS_ROOM, pauseKey(id));
   }
 
@@ -99,8 +102,8 @@ export function createLanes(deps: DispatchDeps, keeper: Keeper, onChange: () => 
     },
     restore(facts) {
       for (const [id, lane] of byId) {
-        const saved = savedPause.safeParse(facts.get(pauseKey(id)));
-        if (saved.success) lane.breaker.restore(saved.data);
+        const saved = savedLane.safeParse(facts.get(pauseKey(id)));
+        if (saved.success) lane.restore(saved.data);
       }
     },
     nextChangeAt() {

@@ -49,7 +49,8 @@ export function planClaim(claim: Claim, deps: PlanDeps): Plan {
   if (unattempted.length > 0) return { kind: 'settle', claim, recipients: unattempted };
   for (const [lane, due] of perLane) {
     const recipients = due.slice(0, lane.envelopeMax());
-    return { kind: 'attempt', claim, envelope: { lane, ticket: lane.begin(recipients.length), recipients } };
+    const ticket = lane.begin(recipients.map(({ address }) => address));
+    return { kind: 'attempt', claim, envelope: { lane, ticket, recipients } };
   }
   return { kind: 'wait', claim };
 }

@@ -21,21 +21,25 @@ export type DispatchChange = Pick<DispatchDeps, 'routes' | 'routing' | 'maxAgeHo
 
 export type RouteState = 'open' | 'paused' | 'probing';
 
+export interface RoutePause {
+  code: string;
+  cause: string;
+  advice: string;
+  reply: string | null;
+  since: number;
+  until: number;
+  needsPerson: boolean;
+}
+
 /** How a route stands, for operators, health and MQTT. */
 export interface RouteStatus {
   id: string;
   kind: string;
   state: RouteState;
   /** Set while paused: why, what to do, when the next try comes. */
-  pause: {
-    code: string;
-    cause: string;
-    advice: string;
-    reply: string | null;
-    since: number;
-    until: number;
-    needsPerson: boolean;
-  } | null;
+  pause: RoutePause | null;
+  /** Set while only mail to recipients outside the tenant's own domains waits; the rest goes on. */
+  outsidePause?: RoutePause;
   lastSuccessAt: number | null;
   connectionsInUse: number;
   /** Messages that may still go in the running minute, recipients in the running day. */

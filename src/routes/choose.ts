@@ -22,7 +22,7 @@ export type DomainFilter =
 /** Whether a route may be used now: neither paused nor out of budget. */
 export type IsUsable = (routeId: string) => boolean;
 
-type Routes = ReadonlyMap<string, Pick<Route, 'canCarry' | 'domains'>>;
+type Routes = ReadonlyMap<string, Pick<Route, 'canCarry' | 'domains' | 'ownDomains'>>;
 
 /** The ids a rule names, in their order, whether they stand alone or in a group. */
 export function routeIdsOf({ use }: RoutingRule): string[] {
@@ -63,7 +63,8 @@ export function claimFilterFor(
   routes: Routes,
 ): DomainFilter {
   const named = new Set(routing.flatMap(({ recipients }) => recipients ?? []));
-  for (const { domains } of routes.values()) for (const domain of domains ?? []) named.add(domain);
+  for (const { domains = [], ownDomains = [] } of routes.values())
+    for (const domain of [...domains, ...ownDomains]) named.add(domain);
   const waiting = [...named].filter((domain) => isWaiting(`x@${domain}`));
   if (isWaiting(`x@${ANY_OTHER_DOMAIN}`))
     return { kind: 'only', domains: [...named].filter((domain) => !waiting.includes(domain)) };

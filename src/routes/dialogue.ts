@@ -10,7 +10,7 @@ import { parseReply } from './reply.ts';
 import type { ReplyStage } from './reply-row.ts';
 
 export interface Exchange {
-  stage: ReplyStage | 'quit';
+  stage: ReplyStage | 'reset' | 'quit';
   /** Null while the reply is due. */
   reply: Reply | null;
 }
@@ -26,7 +26,7 @@ export interface Dialogue {
   beginMessage(): void;
 }
 
-const STAGE_OF_VERB: Record<string, ReplyStage | 'quit'> = {
+const STAGE_OF_VERB: Record<string, Exchange['stage']> = {
   EHLO: 'ehlo',
   HELO: 'ehlo',
   STARTTLS: 'starttls',
@@ -34,6 +34,7 @@ const STAGE_OF_VERB: Record<string, ReplyStage | 'quit'> = {
   RCPT: 'rcpt',
   DATA: 'data',
   '.': 'final',
+  RSET: 'reset',
   QUIT: 'quit',
 };
 

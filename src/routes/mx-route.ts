@@ -14,10 +14,11 @@ export function createMxRoute(
   tls: SecureContext,
 ): Omit<Route, 'canCarry'> {
   const open = createSessionOpener(deps, tls);
+  const ownDomains = [settings.domain, ...('domains' in settings ? settings.domains : [])];
   const way: Way = {
     kind: settings.kind,
     limits: settings.limits,
-    ownDomains: [settings.domain],
+    ownDomains,
     log: deps.log,
     clock: deps.clock,
     async acquire(signal) {
@@ -36,6 +37,7 @@ export function createMxRoute(
     id: settings.id,
     kind: settings.kind,
     limits: settings.limits,
+    ownDomains,
     deliver: (message, signal) => deliver(way, message, signal),
     stop: async () => {},
   };

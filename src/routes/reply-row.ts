@@ -48,7 +48,7 @@ export interface ReplyRow {
   tellsAddress?: true;
   /** The cause names the size of the message and the limit of the route. */
   tellsSize?: true;
-  /** Recipients in the route's own domains are not meant: they go at once without the others. */
+  /** Recipients in the tenant's own domains are not meant: they go on, and the route pauses for all others. */
   sparesOwnDomains?: true;
   cause: string;
   advice: string;

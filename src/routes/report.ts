@@ -33,9 +33,20 @@ export function refusedFault(
   seenAddress: string | null,
 ): RouteFailure {
   const reply = exchange.reply;
-  const stage: ReplyStage = exchange.stage === 'quit' ? 'connect' : exchange.stage;
+  const stage: ReplyStage =
+    exchange.stage === 'quit' || exchange.stage === 'reset' ? 'connect' : exchange.stage;
   const verdict = classify(reply ?? { code: 0, enhanced: null, text: '' }, stage, kind);
   return new RouteFailure(faultOf(verdict, reply, { seenAddress, size: null }), { upstream });
+}
+
+/** What a negative answer means to a question that was asked without a message. */
+export function explainAnswer(
+  reply: Reply,
+  stage: ReplyStage,
+  { kind, seenAddress }: { kind: RouteKind; seenAddress: string | null },
+): { verdict: Verdict; why: Explanation } {
+  const verdict = classify(reply, stage, kind);
+  return { verdict, why: withDetails(verdict, { seenAddress, size: null }) };
 }
 
 /** What an administrator needs beside the sentence of the table. */
@@ -69,7 +80,27 @@ export function readTransfer(transfer: Transfer, context: TransferContext): Deli
     outcome === null ? [] : [{ address, outcome }],
   );
   const fault = answers.find(({ meaning }) => meaning.fault !== null)?.meaning.fault ?? null;
-  return { upstream: context.upstream, results: splitOff(results, answers, context), fault };
+  const outside = outsideFault(answers, context);
+  return {
+    upstream: context.upstream,
+    results: splitOff(results, answers, context),
+    fault,
+    ...(outside && { outsideFault: outside }),
+  };
+}
+
+/** The pause for all outside recipients, when one of them was refused by a limit that spares the own domains. */
+function outsideFault(answers: readonly Answer[], context: TransferContext): RouteFault | null {
+  for (const { address, meaning } of answers) {
+    const { verdict, outcome } = meaning;
+    if (verdict?.sparesOwnDomains && outcome !== null && isOutside(address, context) && 'reply' in outcome)
+      return faultOf(verdict, outcome.reply, context);
+  }
+  return null;
+}
+
+function isOutside(address: string, { ownDomains }: TransferContext): boolean {
+  return !ownDomains.includes(domainOf(address));
 }
 
 interface Answer {
@@ -78,20 +109,19 @@ interface Answer {
 }
 
 /**
- * Marks those that go at once in an envelope of their own: what was too much beside recipients that went, and
- * recipients of the tenant itself beside outside ones that may not go now. Either way the next envelope is smaller.
+ * Marks those that are due again at once: what was too much beside recipients that went, recipients of the tenant
+ * itself beside outside ones that may not go now, so that the next envelope is smaller; and those outside ones, which
+ * the pause of the route keeps.
  */
 function splitOff(
   results: DeliveryReport['results'],
   answers: readonly Answer[],
-  { ownDomains }: TransferContext,
+  context: TransferContext,
 ): DeliveryReport['results'] {
   const isDelivered = results.some(({ outcome }) => outcome.kind === 'delivered');
-  const isOwn = (address: string) => ownDomains.includes(domainOf(address));
-  const isMixed = results.some(({ address }) => isOwn(address) !== isOwn(results[0]?.address ?? ''));
-  const goesAtOnce = ({ address, meaning: { verdict } }: Answer) =>
-    (verdict?.action === 'split' && isDelivered) ||
-    (verdict?.sparesOwnDomains === true && isMixed && isOwn(address));
+  const hasOutside = results.some(({ address }) => isOutside(address, context));
+  const goesAtOnce = ({ meaning: { verdict } }: Answer) =>
+    (verdict?.action === 'split' && isDelivered) || (verdict?.sparesOwnDomains === true && hasOutside);
   const atOnce = new Set(answers.filter(goesAtOnce).map(({ address }) => address));
   return results.map(({ address, outcome }) =>
     outcome.kind === 'retry' && atOnce.has(address)

@@ -10,6 +10,7 @@ import type { Log } from '../core/log.ts';
 import type { TlsFacts } from '../core/message.ts';
 import type { UpstreamFacts } from '../core/outcome.ts';
 import type { Bounds } from './bounds.ts';
+import { type CertificateFacts, chainOf } from './certificates.ts';
 import type { Endpoint } from './connect.ts';
 import { createDialogue, type Dialogue } from './dialogue.ts';
 import { stuffDotsNatively } from './dot-stuffing.ts';
@@ -39,6 +40,8 @@ export interface SmtpLine {
   timeOut(): void;
   explain(error: unknown): Error;
   upstream(): UpstreamFacts;
+  /** The certificates of the other side, its own first; empty without TLS. */
+  certificates(): CertificateFacts[];
 }
 
 /**
@@ -46,6 +49,9 @@ export interface SmtpLine {
  * first mechanism that the server offers, which would send the token as a LOGIN password.
  */
 export const BEARER = 'BEARER';
+
+/** Our name for a question without a message: the only way nodemailer has to say single commands. */
+export const QUESTION = 'QUESTION';
 
 /** @param isBodyComplete whether the final dot was handed over, which decides how long its reply may take. */
 export function createLine(
@@ -102,6 +108,7 @@ export function createLine(
     explain: (error) =>
       explainSessionError(error, { exchanges: dialogue.exchanges(), where, upstream: upstream() }),
     upstream,
+    certificates: () => (connection._socket instanceof TLSSocket ? chainOf(connection._socket) : []),
   };
 }
 
@@ -118,7 +125,7 @@ function connectionOptions(
     secure: false,
     requireTLS: true,
     tls: { host, secureContext: tls, rejectUnauthorized: true },
-    customAuth: { [BEARER]: signInWithToken },
+    customAuth: { [BEARER]: signInWithToken, [QUESTION]: askWithoutMessage },
     logger: dialogue.logger,
     transactionLog: true,
     maxResponseSize: LIMITS.routeReplyBytesMax,
@@ -151,4 +158,22 @@ async function signInWithToken(context: SMTPConnection.CustomAuthenticationConte
   let reply = await context.sendCommand(`AUTH XOAUTH2 ${response}`);
   if (reply.status === 334) reply = await context.sendCommand('');
   if (reply.status !== 235) throw new Error('the server refused the token');
+}
+
+/**
+ * MAIL and RCPT, taken back by RSET before there is a message (RFC 5321 section 4.1.1.5): the replies tell whether one
+ * would be taken. They are read from the record of the dialogue.
+ */
+async function askWithoutMessage({
+  auth,
+  sendCommand,
+}: SMTPConnection.CustomAuthenticationContext): Promise<void> {
+  const { user: sender, pass: recipient } = auth.credentials;
+  const mail = await sendCommand(`MAIL FROM:<${sender}>`);
+  if (isTaken(mail)) await sendCommand(`RCPT TO:<${recipient}>`);
+  await sendCommand('RSET');
+}
+
+function isTaken({ status }: { status?: number }): boolean {
+  return status !== undefined && status >= 200 && status < 300;
 }

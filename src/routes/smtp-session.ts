@@ -8,11 +8,12 @@
 import type { Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
 import type { UpstreamFacts } from '../core/outcome.ts';
+import type { CertificateFacts } from './certificates.ts';
 import type { Endpoint } from './connect.ts';
 import type { Exchange } from './dialogue.ts';
 import { parseExtensions, type ServerExtensions } from './extensions.ts';
 import { AttemptAborted } from './failure.ts';
-import { BEARER, createLine, type SessionOptions, type SmtpLine } from './smtp-line.ts';
+import { BEARER, createLine, QUESTION, type SessionOptions, type SmtpLine } from './smtp-line.ts';
 import type { WireBody } from './wire-body.ts';
 
 export interface Envelope {
@@ -46,6 +47,15 @@ export interface SmtpSession {
   signIn(credentials: Credentials, signal: AbortSignal): Promise<void>;
   /** One message. Never throws for what the server or the network did: that is in the transfer. */
   send(envelope: Envelope, body: WireBody, signal: AbortSignal): Promise<Transfer>;
+  /**
+   * Asks whether a message of `sender` to `recipient` would be taken, and takes the question back: nothing is sent.
+   * Resolves with what was said. @throws RouteFailure, SessionRefused, AttemptAborted; the session is closed then.
+   */
+  ask(sender: string, recipient: string, signal: AbortSignal): Promise<readonly Exchange[]>;
+  /** The certificates that the server showed, its own first. */
+  certificates(): CertificateFacts[];
+  /** The first line of its EHLO reply, and everything it offers. */
+  hello(): readonly string[];
   /** Says goodbye; the connection is cut when the answer is there, or after LIMITS.routeQuitMaxMs. */
   quit(): void;
   /** Cuts the connection. */
@@ -100,6 +110,19 @@ export async function openSession(
         deadline.cancel();
       }
     },
+    async ask(sender, recipient, signal) {
+      dialogue.beginMessage();
+      const question = { method: QUESTION, user: sender, pass: recipient };
+      try {
+        await line.step((done) => connection.login(question, done), signal);
+      } catch (error) {
+        connection.close();
+        throw line.explain(error);
+      }
+      return dialogue.exchanges();
+    },
+    certificates: () => line.certificates(),
+    hello: () => dialogue.extensions(),
     quit() {
       if (connection.destroyed) return;
       const timer = clock.schedule(LIMITS.routeQuitMaxMs, () => connection.close());

@@ -18,11 +18,12 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
   const idle = createIdleSessions(deps.clock, limits.connections);
   const signIn = createSignIn(settings, deps);
   const rule = { mailbox, mode: settings.rewriteSender, sendAs: settings.sendAs };
+  const ownDomains = ownDomainsOf(settings);
 
   const way: Way = {
     kind: settings.kind,
     limits,
-    ownDomains: [domainOf(mailbox)],
+    ownDomains,
     log: deps.log,
     clock: deps.clock,
     async acquire(signal, isFreshWanted) {
@@ -37,6 +38,7 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
     id: settings.id,
     kind: settings.kind,
     limits,
+    ownDomains,
     canCarry: (recipient) => domainOf(recipient) !== '',
     deliver: (message, signal) => deliver(way, message, signal),
     async stop() {
@@ -44,6 +46,12 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
       signIn.stop();
     },
   };
+}
+
+/** Microsoft lets a mailbox send only as addresses in accepted domains of its tenant. */
+function ownDomainsOf({ mailbox, sendAs }: SubmissionSettings): string[] {
+  const domains = [mailbox, ...sendAs].map((entry) => domainOf(entry) || entry.toLowerCase());
+  return [...new Set(domains)];
 }
 
 interface SignIn {

@@ -52,6 +52,8 @@ export interface Route {
   readonly limits: RouteLimits;
   /** The only recipient domains this way carries; left out, it carries any. */
   readonly domains?: readonly string[];
+  /** Domains that are the tenant's own for certain, lower case; left out, none is known. */
+  readonly ownDomains?: readonly string[];
   /** Whether this way can carry mail to `recipient` at all (direct send: tenant domains only). */
   canCarry(recipient: string): boolean;
   /**

@@ -21,6 +21,8 @@ export interface ScriptedRouteOptions {
   limits?: Partial<RouteLimits>;
   /** Domains it can carry; left out, all. */
   domains?: string[];
+  /** The tenant's own. */
+  ownDomains?: string[];
   answer?: Answer;
 }
 
@@ -39,6 +41,7 @@ export function createScriptedRoute(options: ScriptedRouteOptions): ScriptedRout
       ...options.limits,
     },
     ...(options.domains && { domains: options.domains }),
+    ...(options.ownDomains && { ownDomains: options.ownDomains }),
     asked: [],
     mostAtOnce: () => mostAtOnce,
     answer: options.answer ?? delivered,

@@ -76,8 +76,8 @@ afterAll(async () => {
 });
 afterEach(async () => {
   site.sandbox.tenant.clearReplies();
-  for (const { id, pause } of agent.agent.rooms.dispatch.routes())
-    if (pause !== null) agent.agent.rooms.dispatch.resumeRoute(id, 'the test');
+  for (const { id, pause, outsidePause } of agent.agent.rooms.dispatch.routes())
+    if (pause !== null || outsidePause) agent.agent.rooms.dispatch.resumeRoute(id, 'the test');
   const states = ['queued', 'deferred', 'held', 'failed'] as const;
   await agent.agent.rooms.spool.act('cancel', { states: [...states] }, 'the test');
   site.sandbox.clearReceived();
@@ -302,15 +302,33 @@ async function playSplits(replyCase: ReplyCase): Promise<void> {
 
 async function playSpares(replyCase: ReplyCase): Promise<void> {
   const scene = await begin(replyCase);
-  const { id, target, other, row, text, handle } = scene;
+  const { id, target, other, row, text, handle, way } = scene;
   const detail = await until(id, { [target]: 'deferred', [other]: 'delivered' });
-  const dueAt = recipientOf(detail, target)?.nextAttemptAt ?? 0;
+  expect(recipientOf(detail, target)).toMatchObject({ tries: 0, code: `reply.${row}` });
   expect(resultFor(detail.attempts[0], target)).toMatchObject({ code: `reply.${row}`, reply: text });
-  expect(dueAt - (detail.attempts[0]?.endedAt ?? 0)).toBeGreaterThanOrEqual((scene.minutes ?? 0) * MINUTE);
-  expect(statusOf(agent, scene.way)).toMatchObject({ state: 'open', pause: null });
+  const { state, pause, outsidePause } = statusOf(agent, way);
+  expect({ state, pause }).toEqual({ state: 'open', pause: null });
+  expect(outsidePause).toMatchObject({ code: `reply.${row}`, reply: text, needsPerson: false });
+  const endsAt = outsidePause?.until ?? 0;
+  expect(endsAt - (outsidePause?.since ?? 0)).toBeGreaterThanOrEqual((scene.minutes ?? 0) * MINUTE);
+
+  // Whoever is outside waits unasked, whichever domain; whoever is inside goes on, alone or beside an outsider.
+  const outsider = `outsider-${count}@northwindtraders.com`;
+  const insider = `insider-${count}@${DOMAIN_OF[way]}`;
+  const laterId = await scan(`later-${count}@contoso.com`, [outsider, insider]);
+  const waiting = await until(laterId, { [insider]: 'delivered', [outsider]: 'queued' });
+  expect(waiting.attempts).toHaveLength(1);
+  expect(recipientOf(waiting, outsider)?.tries).toBe(0);
+  expect(handle.hits()).toBe(1);
+  const dispatch = agent.agent.rooms.dispatch;
+  const waits = waiting.recipients.filter(({ address }) => address === outsider).map((one) => one.id);
+  for (const at of (await dispatch.forecast(waits)).values()) expect(at).toBeGreaterThanOrEqual(endsAt);
+
   handle.remove();
-  await passUntil(dueAt);
+  await passUntil(endsAt);
   await arrivesOnce(scene);
+  await until(laterId, { [outsider]: 'delivered' });
+  expect(statusOf(agent, way)).not.toHaveProperty('outsidePause');
 }
 
 test('a token that is about to expire is renewed, and the message goes at once', async () => {

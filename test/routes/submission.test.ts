@@ -161,16 +161,24 @@ test('gives up a message that is too large for the mailbox', async () => {
   });
 });
 
-test('a limit on outside recipients lets those of the own tenant go at once without them', async () => {
+test('a limit on outside recipients pauses the route for all of them, and those of the own tenant go at once', async () => {
   bench.sandbox.tenant.raise('550-5.7.233', { match: { recipient: 'anna@fabrikam.com' } });
   const mixed = await send(bench.submission(), { recipients: ['anna@fabrikam.com', 'office@contoso.com'] });
-  const waits = { kind: 'retry', retryAfterMs: 3_600_000, why: { code: 'reply.external-limit' } };
-  expect(outcomeFor(mixed, 'anna@fabrikam.com')).toMatchObject(waits);
-  expect(outcomeFor(mixed, 'anna@fabrikam.com')).not.toHaveProperty('split');
-  expect(outcomeFor(mixed, 'office@contoso.com')).toMatchObject({ kind: 'retry', split: true });
+  const why = { code: 'reply.external-limit' };
+  expect(mixed).toMatchObject({
+    fault: null,
+    outsideFault: { why, retryAfterMs: 3_600_000, needsPerson: false, reply: { enhanced: '5.7.233' } },
+  });
+  for (const address of ['anna@fabrikam.com', 'office@contoso.com'])
+    expect(outcomeFor(mixed, address)).toMatchObject({ kind: 'retry', split: true, retryAfterMs: null, why });
   bench.sandbox.tenant.raise('550-5.7.233', { match: { recipient: 'office@contoso.com' } });
   const own = await send(bench.submission(), { recipients: ['office@contoso.com'] });
-  expect(outcomeFor(own, 'office@contoso.com')).toMatchObject(waits);
+  expect(own).not.toHaveProperty('outsideFault');
+  expect(outcomeFor(own, 'office@contoso.com')).toMatchObject({
+    kind: 'retry',
+    retryAfterMs: 3_600_000,
+    why,
+  });
   expect(outcomeFor(own, 'office@contoso.com')).not.toHaveProperty('split');
 });
 

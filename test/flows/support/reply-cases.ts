@@ -7,7 +7,8 @@ export type Way = 'mailbox' | 'oauth' | 'direct' | 'connector';
 /**
  * What must happen. `defers`: the recipient waits and has spent a try. `waits`: the route pauses and heals by time.
  * `pauses`: the route pauses until a person has acted, and asks again now and then. `holds`: message and sender are
- * held. `fails`: given up. `splits`: the rest goes at once. `spares`: the own tenant goes at once, outsiders wait.
+ * held. `fails`: given up. `splits`: the rest goes at once. `spares`: the own tenant goes at once, and the
+ * route pauses for all outsiders.
  */
 export type Deed = 'defers' | 'waits' | 'pauses' | 'holds' | 'fails' | 'splits' | 'spares';
 
