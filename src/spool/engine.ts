@@ -10,6 +10,7 @@ import { actOn } from './act.ts';
 import { findBody, readChunk } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
+import { copyDatabase, copyFacts } from './copy.ts';
 import { rewriteVersion } from './database.ts';
 import { createDiskSpace } from './disk-space.ts';
 import type { DueRow } from './due-table.ts';
@@ -175,6 +176,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return null;
     },
     events: ({ afterSeq, limit }) => group.read(() => store().events.after(afterSeq, limit)),
+    troubles: ({ afterSeq, limit }) => group.read(() => store().events.troublesAfter(afterSeq, limit)),
     getFacts: ({ room }) => group.read(() => store().facts.ofRoom(room)),
     async putFact({ room, key, json }) {
       await group.durable(() => store().facts.put(room, key, json));
@@ -182,6 +184,11 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
     async deleteFact({ room, key }) {
       await group.durable(() => store().facts.remove(room, key));
+      return null;
+    },
+    async copy({ file, messages }) {
+      if (messages) await copyDatabase(store().db, group, file);
+      else await group.read(() => copyFacts(store().db, { ...data, file }));
       return null;
     },
     async housekeep(cursor, now) {

@@ -20,8 +20,13 @@ const PRIVATE_MODE = 0o600;
 
 /** Makes an empty file for the owner alone; SQLite gives its journal the same mode (findCreateFileMode). */
 export function makePrivateFile(file: string): void {
-  for (const suffix of ['', ...COMPANIONS]) rmSync(file + suffix, { force: true });
+  removeDatabase(file);
   closeSync(openSync(file, 'wx', PRIVATE_MODE));
+}
+
+/** Removes a database and what SQLite keeps beside it; nothing happens where there is none. */
+export function removeDatabase(file: string): void {
+  for (const suffix of ['', ...COMPANIONS]) rmSync(file + suffix, { force: true });
 }
 
 /** Puts the complete and closed file `fresh` in the place of `file`, durably; an emptied journal of its goes. */

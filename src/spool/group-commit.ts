@@ -30,6 +30,8 @@ export interface GroupCommit {
   peek<T>(work: () => T): T;
   /** Commits what is open. */
   flush(): void;
+  /** From now on no transaction outlives its turn of the event loop; what is returned ends that. */
+  commitEachAlone(): () => void;
 }
 
 interface Waiter {
@@ -44,6 +46,8 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   let readers: (() => void)[] = [];
   let uncommittedBytes = 0;
   let isPlanned = false;
+  /** How many have asked that each commit stands alone. */
+  let alone = 0;
 
   function begin(): Database {
     const connection = deps.connection();
@@ -105,7 +109,8 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   function plan(): void {
     if (isPlanned) return;
     isPlanned = true;
-    setImmediate(commit);
+    if (alone > 0) queueMicrotask(commit);
+    else setImmediate(commit);
   }
 
   function look<T>(work: () => T): T {
@@ -138,6 +143,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
       }
       uncommittedBytes += bytes;
       if (uncommittedBytes > LIMITS.spoolUncommittedBytesMax) commit();
+      else if (alone > 0) plan();
     },
     read<T>(work: () => T): Promise<T> {
       if (waiters.length === 0) return new Promise((resolve) => resolve(look(work)));
@@ -153,5 +159,12 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     },
     peek: look,
     flush: commit,
+    commitEachAlone() {
+      alone += 1;
+      commit();
+      return () => {
+        alone -= 1;
+      };
+    },
   };
 }

@@ -17,6 +17,7 @@ import type {
   Settlement,
   SpoolStart,
   SpoolStats,
+  TroubleRecord,
   WaitingRecipient,
 } from './types.ts';
 
@@ -63,7 +64,11 @@ export interface SpoolCalls {
   nextDueAt: { args: { filter: ClaimFilter }; result: number | null };
   settle: { args: Settlement; result: null };
   unclaim: { args: { id: MessageId }; result: null };
-  list: { args: { filter: MessageFilter; page: Page }; result: MessageSummary[] };
+  /** One look at some of the messages; `before` in the answer is where the next look begins, or null. */
+  list: {
+    args: { filter: MessageFilter; page: Page };
+    result: { messages: MessageSummary[]; before: MessageId | null };
+  };
   show: { args: { id: MessageId }; result: MessageDetail | null };
   /** One batch of an operator's action; `before` in the answer is where the next batch begins, or null. */
   act: {
@@ -74,9 +79,12 @@ export interface SpoolCalls {
   waiting: { args: { limit: number }; result: WaitingRecipient[] };
   record: { args: NewEvent; result: null };
   events: { args: { afterSeq: number; limit: number }; result: EventRecord[] };
+  troubles: { args: { afterSeq: number; limit: number }; result: TroubleRecord[] };
   getFacts: { args: { room: string }; result: [key: string, json: string][] };
   putFact: { args: { room: string; key: string; json: string }; result: null };
   deleteFact: { args: { room: string; key: string }; result: null };
+  /** Copies the database to a file that is made. */
+  copy: { args: { file: string; messages: boolean }; result: null };
   housekeep: { args: HousekeepingCursor; result: HousekeepingCursor | null };
 }
 

@@ -10,12 +10,14 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { createBodyStream } from './body-stream.ts';
+import { factText } from './fact-table.ts';
+import { removeDatabase } from './files.ts';
 import { FIRST_STEP } from './housekeeping.ts';
-import type { HousekeepingCursor, SpoolBounds, SpoolWorkerData } from './protocol.ts';
+import type { HousekeepingCursor, SpoolBounds, SpoolCalls, SpoolWorkerData } from './protocol.ts';
 import { createReceipt } from './receipt.ts';
 import type { SpoolSettings } from './settings.ts';
 import { STORAGE, type StorageLayout } from './storage.ts';
-import type { MessageFilter, OperatorAction, Spool } from './types.ts';
+import type { MessageFilter, MessageSummary, OperatorAction, Page, Spool } from './types.ts';
 import { createWorkerClient, type WorkerClient } from './worker-client.ts';
 
 export interface SpoolDeps {
@@ -90,7 +92,7 @@ export function createSpool(deps: SpoolDeps): Spool {
     async unclaim(id) {
       await client.call('unclaim', { id });
     },
-    list: (filter, page) => client.call('list', { filter, page: { ...page, limit: bounded(page.limit) } }),
+    list: (filter, page) => listInLooks(client, filter, { ...page, limit: bounded(page.limit) }),
     show: (id) => client.call('show', { id }),
     act: (action, filter, by) => actInBatches(client, { action, filter, by }),
     stats: () => client.call('stats', null),
@@ -99,6 +101,7 @@ export function createSpool(deps: SpoolDeps): Spool {
       await client.call('record', event);
     },
     events: (afterSeq, limit) => client.call('events', { afterSeq, limit: bounded(limit) }),
+    troubles: (afterSeq, limit) => client.call('troubles', { afterSeq, limit: bounded(limit) }),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -106,6 +109,14 @@ export function createSpool(deps: SpoolDeps): Spool {
     async getFacts(room) {
       const facts = await client.call('getFacts', { room });
       return new Map(facts.map(([key, json]): [string, unknown] => [key, JSON.parse(json)]));
+    },
+    async copy(file, { messages }) {
+      try {
+        await client.call('copy', { file, messages });
+      } catch (error) {
+        removeDatabase(file);
+        throw error;
+      }
     },
     async putFact(room, key, value) {
       await client.call('putFact', { room, key, json: factText(room, key, value) });
@@ -141,11 +152,21 @@ function bounded(limit: number): number {
   return Math.max(0, Math.min(Math.floor(limit), LIMITS.spoolAnswerRowsMax));
 }
 
-function factText(room: string, key: string, value: unknown): string {
-  const json: string | undefined = JSON.stringify(value);
-  if (json === undefined) throw new TypeError(`fact ${room}/${key} is not a JSON value`);
-  if (json.length > LIMITS.spoolFactBytesMax) throw new RangeError(`fact ${room}/${key} is too large`);
-  return json;
+/** Between two looks others get their turn: a search through a long history must keep nobody's 250 waiting. */
+async function listInLooks(
+  client: WorkerClient,
+  filter: MessageFilter,
+  page: Page,
+): Promise<MessageSummary[]> {
+  const found: MessageSummary[] = [];
+  let before = page.before;
+  do {
+    const rest = { limit: page.limit - found.length, before };
+    const look: SpoolCalls['list']['result'] = await client.call('list', { filter, page: rest });
+    found.push(...look.messages);
+    before = look.before;
+  } while (before !== null && found.length < page.limit);
+  return found;
 }
 
 async function actInBatches(

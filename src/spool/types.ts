@@ -272,6 +272,12 @@ export interface Spool {
   /** Calls back after commits that added events or made recipients due; returns the unsubscribe. */
   onChange(listener: () => void): () => void;
 
+  /**
+   * Copies the database to `file`, which is made, while everything goes on; without `messages`, only the facts of the
+   * rooms. Rejects when the disk is full; what there is of the file is then removed.
+   */
+  copy(file: string, options: { messages: boolean }): Promise<void>;
+
   /** Small durable facts of other rooms (learned devices, budgets, sealed tokens), JSON values. */
   getFacts(room: string): Promise<Map<string, unknown>>;
   putFact(room: string, key: string, value: unknown): Promise<void>;
