@@ -64,6 +64,15 @@ export interface EventData {
     bytes: number;
     code: string;
   };
+  /** A search has found a device for the first time; `device` is its id where the config has its address. */
+  'device.discovered': {
+    address: string;
+    mac: string | null;
+    model: string | null;
+    firmware: string | null;
+    profile: string | null;
+    device: string | null;
+  };
   'device.tls-learned': { address: string; mode: 'implicit'; listener: string };
   'route.paused': {
     route: string;

@@ -68,6 +68,20 @@ export const LIMITS = {
    * the devices that are known, for as long as `failedKeepDays`.
    */
   spoolHeldShareMax: 0.5,
+  /** Notices: failures of one attempt come together, so it is waited a moment; and then they are read at once. */
+  noticeGatherMs: 2 * SECOND,
+  /** Notices: troubles read at once, and those among them that one digest names; the rest it counts. */
+  noticeTroublesPageMax: 1000,
+  noticeDigestCasesMax: 100,
+  /** Notices: different causes that one notice spells out; each may quote a reply. */
+  noticeCausesMax: 50,
+  /** Notices: a write that failed is tried again after this. */
+  noticeRetryMs: MINUTE,
+  /** Notices: how often it is looked whether messages wait for long, and how long that is. */
+  noticeDelayLookMs: 60 * MINUTE,
+  noticeDelayMs: 24 * 60 * MINUTE,
+  /** Notices: unknown devices remembered as told of; a site has a few dozen devices. */
+  noticeDevicesMax: 500,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
   /** Chunks erased in one go (8 MiB), within a settlement or by the sweep: the next 250 waits for no more. */
@@ -155,6 +169,27 @@ export const LIMITS = {
    */
   stopMaxMs: 10 * SECOND,
   roomStopMaxMs: 7 * SECOND,
+  /** MQTT: one connect with TLS and CONNACK; a slow mobile line takes seconds. */
+  brokerConnectMaxMs: 30 * SECOND,
+  /** MQTT: a broker takes a connection that is silent for one and a half times this as lost (3.1.1 section 3.1.2.10). */
+  brokerKeepaliveMs: MINUTE,
+  /**
+   * MQTT: the window of the first wait after a lost connection, and of the longest. Ten thousand sites that lose their
+   * broker together come back at a thousand a second, what a listener of EMQX takes in its example (docs/sources.md).
+   */
+  brokerBackoffMinMs: 10 * SECOND,
+  brokerBackoffMaxMs: 5 * MINUTE,
+  /** MQTT: a connection that lasted this long was a good one: the waits begin anew. */
+  brokerStableMs: MINUTE,
+  /** MQTT: an acknowledgement takes a network round trip; without it the connection is made anew. */
+  brokerAcknowledgeMaxMs: 20 * SECOND,
+  /** MQTT: messages on their way at once (Mosquitto takes 20 by default), and calls that wait for a place. */
+  brokerInFlightMax: 20,
+  brokerWaitingMax: 1000,
+  /** MQTT: incoming packets; a command with a whole config fits. A longer one ends the connection. */
+  brokerPacketBytesMax: 256 * KIB,
+  /** MQTT: saying goodbye; after it the socket is cut. */
+  brokerGoodbyeMaxMs: 2 * SECOND,
   /** Fleet: sites of one broker that are watched; the tenth thousand was measured, and a broker carries few more. */
   fleetSitesMax: 20_000,
   /** Fleet: devices kept of one site; a site has a few dozen. */
@@ -209,6 +244,42 @@ export const LIMITS = {
   /** Pages: failed sign-ins in the window before all wait; a guess costs tens of milliseconds of CPU as well. */
   pageSignInFailuresMax: 10,
   pageSignInWindowMs: 10 * MINUTE,
+  /** Discovery: addresses asked in one search, a /20; at a gentle rate that takes some minutes. */
+  discoveryAddressesMax: 4096,
+  /** Discovery: addresses looked at side by side; each holds up to three sockets. */
+  discoveryWorkersMax: 24,
+  /** Discovery: a whole search, whatever the devices do. */
+  discoverySearchMaxMs: 30 * MINUTE,
+  /** Discovery: an SNMP agent answers within milliseconds, and a device that wakes up within a second or two. */
+  discoverySnmpMaxMs: SECOND,
+  discoverySnmpTries: 2,
+  /** Discovery: names in one SNMP question; the answer stays below 1472 bytes of payload, one Ethernet frame. */
+  discoverySnmpOidsMax: 8,
+  /** Discovery: a TCP connection on the own network; the second SYN goes out after one second (RFC 6298). */
+  discoveryConnectMaxMs: 2 * SECOND,
+  /** Discovery: attributes of an IPP printer; a whole set has 14 KB (python-ipp's fixtures), the asked ones far less. */
+  discoveryIppMaxMs: 4 * SECOND,
+  discoveryIppBytesMax: 128 * KIB,
+  discoveryIppAttributesMax: 1000,
+  /** Discovery: a web page's title stands in its first lines. */
+  discoveryHttpMaxMs: 3 * SECOND,
+  discoveryPageBytesMax: 32 * KIB,
+  discoveryRedirectsMax: 3,
+  /** Discovery: the handshake with an old device's web server takes a second or two. */
+  discoveryTlsMaxMs: 4 * SECOND,
+  discoverySubjectPartsMax: 20,
+  /** Discovery: a responder of DNS-SD waits up to 120 ms (RFC 6762 section 6), on Wi-Fi longer; the question is repeated. */
+  discoveryBrowseMs: 3 * SECOND,
+  discoveryBrowseRepeatMs: SECOND,
+  discoveryDirectBrowseMs: SECOND,
+  /** Discovery: records of DNS-SD kept of one search; a site has some dozen printers with six services each. */
+  discoveryRecordsMax: 5000,
+  /** Discovery: characters kept of a name, a title or a description; sysDescr has 255 at most (RFC 3418). */
+  discoveryTextMax: 1024,
+  /** Discovery: the first search on schedule waits until the devices are up again after a power cut. */
+  discoveryFirstDelayMs: 5 * MINUTE,
+  /** Discovery: devices remembered; a site has a few dozen. */
+  discoveredDevicesMax: 1000,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */
@@ -223,4 +294,6 @@ export const LIMITS = {
   sandboxRequestBytesMax: 64 * KIB,
   /** Simulated tenant: unread bytes of one connection before its reading pauses. */
   sandboxUnreadBytesMax: 256 * KIB,
+  /** Characters of a signal that profiles are matched on; sysDescr has 255 at most (RFC 3418), a TXT string too. */
+  signalCharactersMax: 1024,
 } as const;
