@@ -1,28 +1,92 @@
 /** Turns profile files into the catalogue; a wrong file is an error of the build, not of a site. */
 import * as z from 'zod';
-import { type Catalogue, type DeviceProfile, profileSchema, type RawProfile } from './types.ts';
+import { inherit, parentOf } from './inherit.ts';
+import {
+  type Catalogue,
+  type DeviceProfile,
+  type ProfileFile,
+  profileSchema,
+  type RawProfile,
+} from './types.ts';
 
-/** Validates every profile; throws one error that names every fault with its file. */
+/** A fault of one profile file: where it lies, and what is wrong in one sentence or more lines. */
+export interface ProfileFault {
+  path: string;
+  message: string;
+}
+
+/** Validates every profile and fills in what is inherited; throws one error that names every fault with its file. */
 export function loadCatalogue(raw: readonly RawProfile[]): Catalogue {
-  const catalogue = new Map<string, DeviceProfile>();
-  const faults: string[] = [];
-  for (const file of raw) {
-    const parsed = profileSchema.safeParse(file.json);
-    if (!parsed.success) {
-      faults.push(`${file.path}: ${z.prettifyError(parsed.error)}`);
-      continue;
-    }
-    const profile = parsed.data;
-    const fault = faultOf(profile, file.path, catalogue);
-    if (fault) faults.push(`${file.path}: ${fault}`);
-    else catalogue.set(profile.id, profile);
+  const { catalogue, faults } = readCatalogue(raw);
+  if (faults.length > 0) {
+    const lines = faults.map(({ path, message }) => `${path}: ${message}`);
+    throw new Error(`device profiles can't be loaded:\n${lines.join('\n')}`);
   }
-  if (faults.length > 0) throw new Error(`device profiles can't be loaded:\n${faults.join('\n')}`);
   return catalogue;
 }
 
-function faultOf(profile: DeviceProfile, path: string, catalogue: Catalogue): string | null {
-  if (catalogue.has(profile.id)) return `the id ${profile.id} is used twice`;
+/** The profiles that are right, and the faults of the others. */
+export function readCatalogue(raw: readonly RawProfile[]): { catalogue: Catalogue; faults: ProfileFault[] } {
+  const files = new Map<string, ProfileFile>();
+  const faults: ProfileFault[] = [];
+  for (const { path, json } of raw) {
+    const parsed = profileSchema.safeParse(json);
+    if (!parsed.success) {
+      faults.push({ path, message: z.prettifyError(parsed.error) });
+      continue;
+    }
+    const fault = faultOf(parsed.data, path, files);
+    if (fault) faults.push({ path, message: fault });
+    else files.set(parsed.data.id, parsed.data);
+  }
+  return { catalogue: resolveAll(files, faults), faults };
+}
+
+function faultOf(profile: ProfileFile, path: string, files: ReadonlyMap<string, ProfileFile>): string | null {
+  if (files.has(profile.id)) return `the id ${profile.id} is used twice`;
   if (path !== `${profile.id}/profile.json`) return `the id ${profile.id} does not fit the folder`;
+  if (profile.oemOf !== undefined && profile.variantOf !== undefined)
+    return 'oemOf and variantOf exclude each other';
+  return null;
+}
+
+function resolveAll(files: ReadonlyMap<string, ProfileFile>, faults: ProfileFault[]): Catalogue {
+  const whole = new Map<string, DeviceProfile>();
+  for (const file of files.values()) {
+    const fault = resolve(file, { files, whole, below: [] });
+    if (fault !== null) faults.push({ path: `${file.id}/profile.json`, message: fault });
+  }
+  // In the order of the files, whatever order inheritance resolved them in.
+  return new Map([...files.keys()].flatMap((id) => entryOf(whole, id)));
+}
+
+function entryOf(whole: ReadonlyMap<string, DeviceProfile>, id: string): [string, DeviceProfile][] {
+  const profile = whole.get(id);
+  return profile === undefined ? [] : [[id, profile]];
+}
+
+interface Resolution {
+  files: ReadonlyMap<string, ProfileFile>;
+  whole: Map<string, DeviceProfile>;
+  /** Ids whose parents are being resolved; meeting one again is a circle. */
+  below: readonly string[];
+}
+
+/** Fills in a file and, before it, those it takes from; returns what is wrong, or null. */
+function resolve(file: ProfileFile, resolution: Resolution): string | null {
+  const { files, whole, below } = resolution;
+  if (whole.has(file.id)) return null;
+  const parentId = parentOf(file);
+  if (parentId === null) {
+    whole.set(file.id, file);
+    return null;
+  }
+  if (parentId === file.id || below.includes(parentId)) return `it takes from itself by way of ${parentId}`;
+  const parentFile = files.get(parentId);
+  if (parentFile === undefined) return `there is no profile ${parentId} to take from`;
+  const fault = resolve(parentFile, { ...resolution, below: [...below, file.id] });
+  const parent = whole.get(parentId);
+  if (fault !== null || parent === undefined) return `the profile ${parentId} it takes from is faulty`;
+  whole.set(file.id, inherit(file, parent));
   return null;
 }

@@ -102,7 +102,8 @@ export const QUIRKS = {
   },
   'split-scan': {
     ...{ number: 17, scope: 'always', where: 'src/intake/receive.ts' },
-    tolerated: 'One scan as many messages goes on as it is; message/partial parts are joined where the profile says `join`.',
+    tolerated:
+      'One scan as many messages goes on as it is; message/partial parts are joined where the profile says `join`.',
     source: 'Xerox WorkCentre 7755 manual, page 36; Fuji Xerox DocuCentre-VI C3371 manual, page 853',
   },
   'short-patience': {

@@ -1,76 +1,61 @@
 /** The shape of a device profile, and of the catalogue that holds them. */
 import * as z from 'zod';
-import { QUIRK_IDS } from './quirks.ts';
+import { limitsSchema, repairSchema, smtpSchema, tlsSchema } from './schema-behaviour.ts';
+import { evidenceSchema } from './schema-evidence.ts';
+import { matchSchema, testVectorSchema, versionSchema } from './schema-match.ts';
+import { deviceErrorSchema, setupSchema } from './schema-setup.ts';
 
-/** How sure a claim is and where it comes from; a claim without a source does not enter a profile. */
-const evidence = z.strictObject({
-  field: z.string().min(1).describe('Path of the claim in this profile, such as tls.mode.'),
-  grade: z
-    .enum(['captured', 'vendor', 'reported', 'inferred', 'measured'])
-    .describe('How the claim is known, from seen on the wire to concluded.'),
-  source: z.string().min(1).describe('Document, thread or capture that shows it.'),
-  date: z.iso.date().describe('Day the source was read.'),
-});
-
-const tls = z.strictObject({
-  floor: z.enum(['legacy', 'modern']).optional().describe('modern refuses TLS below 1.2 from this device.'),
-  mode: z
-    .enum(['plain', 'starttls', 'implicit'])
-    .optional()
-    .describe('How the device starts TLS; implicit makes the banner of an auto port wait for it.'),
-});
-
-const advertise = z.strictObject({
-  starttls: z.boolean().optional().describe('false hides STARTTLS from this device.'),
-  auth: z
-    .array(z.enum(['PLAIN', 'LOGIN', 'CRAM-MD5']))
-    .optional()
-    .describe('Sign-in mechanisms offered to this device; left out, all.'),
-});
-
-const smtp = z.strictObject({
-  advertise: advertise.optional(),
-  join: z
-    .boolean()
-    .optional()
-    .describe(
-      'true: the device splits a job into message/partial parts, and the box joins them to one message.',
-    ),
-  quirks: z
-    .array(z.enum(QUIRK_IDS))
-    .min(1)
-    .optional()
-    .describe(
-      'Habits of the device, tolerated from it outside trusted networks too (docs/reference/quirks.md).',
-    ),
-});
-
-const limits = z.strictObject({
-  passwordMax: z.int().min(1).optional().describe('Longest password the device can hold.'),
-  userMax: z.int().min(1).optional().describe('Longest user name the device can hold.'),
-  serverMax: z.int().min(1).optional().describe('Longest server name the device can hold.'),
-});
-
-const setupStep = z.strictObject({
-  path: z.array(z.string().min(1)).min(1).describe('Menu path at the device.'),
-  set: z.string().min(1).describe('What to enter there.'),
-});
+const profileId = z.string().regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/);
 
 export const profileSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/)
-    .describe('Vendor and name, equal to the folder.'),
+  $schema: z.string().optional().describe('For editors: ../../profile.schema.json.'),
+  id: profileId.describe('Vendor and name, equal to the folder.'),
   title: z.string().min(1).describe('Name for people.'),
-  status: z.enum(['stub', 'partial', 'field-verified']).describe('How complete the profile is.'),
-  evidence: z.array(evidence).min(1),
-  tls: tls.optional(),
-  smtp: smtp.optional(),
-  limits: limits.optional(),
-  setup: z.array(setupStep).optional(),
+  vendor: z.string().min(1).optional().describe('Brand on the device.'),
+  kind: z
+    .enum(['copier', 'printer', 'scanner', 'power', 'camera', 'recorder', 'storage', 'server', 'other'])
+    .optional()
+    .describe('What sort of device it is; copier stands for any multifunction device.'),
+  aliases: z.array(z.string().min(1)).min(1).optional().describe('Other names it goes by.'),
+  oemOf: profileId
+    .optional()
+    .describe(
+      'The profile of the maker whose device this is under another badge; what is not said here is taken from it.',
+    ),
+  variantOf: profileId
+    .optional()
+    .describe(
+      'The profile of the family this is a model or generation of; what is not said here is taken from it.',
+    ),
+  status: z
+    .enum(['stub', 'partial', 'field-verified'])
+    .describe('How complete the profile is; stub: identification only.'),
+  lastReviewed: z.iso.date().optional().describe('Day somebody last compared it with its sources.'),
+  evidence: z.array(evidenceSchema).min(1).max(80),
+  match: matchSchema.optional(),
+  version: versionSchema.optional(),
+  tls: tlsSchema.optional(),
+  smtp: smtpSchema.optional(),
+  repair: repairSchema.optional(),
+  limits: limitsSchema.optional(),
+  setup: z.array(setupSchema).min(1).max(8).optional(),
+  errors: z.array(deviceErrorSchema).min(1).max(60).optional(),
+  testVectors: z.array(testVectorSchema).min(1).max(40).optional(),
 });
 
-export type DeviceProfile = z.output<typeof profileSchema>;
+/** One profile.json, as it is written. */
+export type ProfileFile = z.output<typeof profileSchema>;
+
+export type Evidence = ProfileFile['evidence'][number] & {
+  /** The profile this claim was taken from; its grade is no surer than the kinship. */
+  inheritedFrom?: string;
+};
+
+/**
+ * One profile of the catalogue, whole: tls, smtp, repair, limits, version, setup and errors of the profile
+ * named by oemOf or variantOf are filled in where this one is silent; match and testVectors are always its own.
+ */
+export type DeviceProfile = Omit<ProfileFile, 'evidence'> & { evidence: Evidence[] };
 export type Catalogue = ReadonlyMap<string, DeviceProfile>;
 
 /** One profile.json as it lies in the tree. */
