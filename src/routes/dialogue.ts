@@ -24,6 +24,8 @@ export interface Dialogue {
   extensions(): readonly string[];
   /** Forgets the exchanges before the next message of the same connection. */
   beginMessage(): void;
+  /** Says what the next command is: nodemailer masks the commands of its extensions, as they may hold a secret. */
+  announce(stage: Exchange['stage']): void;
 }
 
 const STAGE_OF_VERB: Record<string, Exchange['stage']> = {
@@ -42,11 +44,14 @@ const STAGE_OF_VERB: Record<string, Exchange['stage']> = {
 export function createDialogue(onProgress: () => void): Dialogue {
   let exchanges: Exchange[] = [{ stage: 'connect', reply: null }];
   let extensions: string[] = [];
+  let announced: Exchange['stage'] | null = null;
 
   function onCommand(text: string): void {
     // What is no command of the table is part of a sign-in: AUTH, or, after a 334, a line of its exchange.
     const isSignInLine = exchanges.at(-1)?.reply?.code === 334;
-    const stage = isSignInLine ? 'auth' : (STAGE_OF_VERB[/^\S+/.exec(text)?.[0] ?? ''] ?? 'auth');
+    const known = isSignInLine ? 'auth' : STAGE_OF_VERB[/^\S+/.exec(text)?.[0] ?? ''];
+    const stage = announced ?? known ?? 'auth';
+    announced = null;
     const isFinalDueAlready = stage === 'final' && exchanges.at(-1)?.stage === 'final';
     if (!isFinalDueAlready) exchanges.push({ stage, reply: null });
     onProgress();
@@ -75,6 +80,9 @@ export function createDialogue(onProgress: () => void): Dialogue {
     extensions: () => extensions,
     beginMessage: () => {
       exchanges = [];
+    },
+    announce: (stage) => {
+      announced = stage;
     },
   };
 }

@@ -112,7 +112,13 @@ async function* openSession(
     return null;
   }
   const { upstream, extensions } = session;
-  yield { step: 'session', upstream, extensions, hello: session.hello(), certificates: session.certificates() };
+  yield {
+    step: 'session',
+    upstream,
+    extensions,
+    hello: session.hello(),
+    certificates: session.certificates(),
+  };
   return session;
 }
 
@@ -176,7 +182,9 @@ async function* askAll(
     if (!session.isOpen()) return;
     try {
       const exchanges = await session.ask(question.sender, question.recipient, signal);
-      const refused = exchanges.find(({ stage, reply }) => isEnvelope(stage) && reply !== null && !isPositive(reply));
+      const refused = exchanges.find(
+        ({ stage, reply }) => isEnvelope(stage) && reply !== null && !isPositive(reply),
+      );
       yield { step: 'answer', question, refusal: refusalOf(refused) };
     } catch (error) {
       yield faultStep('envelope', error, settings, seenAddress);
@@ -203,8 +211,7 @@ function faultStep(
   seenAddress: string | null,
 ): ProbeStep {
   if (error instanceof AttemptAborted) throw error;
-  const failure =
-    error instanceof SessionRefused ? refusedFault(error, settings.kind, seenAddress) : error;
+  const failure = error instanceof SessionRefused ? refusedFault(error, settings.kind, seenAddress) : error;
   if (!(failure instanceof RouteFailure)) throw error;
   return { step: 'fault', at, fault: failure.fault, upstream: failure.upstream };
 }

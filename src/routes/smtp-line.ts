@@ -125,7 +125,10 @@ function connectionOptions(
     secure: false,
     requireTLS: true,
     tls: { host, secureContext: tls, rejectUnauthorized: true },
-    customAuth: { [BEARER]: signInWithToken, [QUESTION]: askWithoutMessage },
+    customAuth: {
+      [BEARER]: signInWithToken,
+      [QUESTION]: (question) => askWithoutMessage(question, dialogue),
+    },
     logger: dialogue.logger,
     transactionLog: true,
     maxResponseSize: LIMITS.routeReplyBytesMax,
@@ -164,13 +167,16 @@ async function signInWithToken(context: SMTPConnection.CustomAuthenticationConte
  * MAIL and RCPT, taken back by RSET before there is a message (RFC 5321 section 4.1.1.5): the replies tell whether one
  * would be taken. They are read from the record of the dialogue.
  */
-async function askWithoutMessage({
-  auth,
-  sendCommand,
-}: SMTPConnection.CustomAuthenticationContext): Promise<void> {
+async function askWithoutMessage(
+  { auth, sendCommand }: SMTPConnection.CustomAuthenticationContext,
+  dialogue: Dialogue,
+): Promise<void> {
   const { user: sender, pass: recipient } = auth.credentials;
+  dialogue.announce('mail');
   const mail = await sendCommand(`MAIL FROM:<${sender}>`);
+  dialogue.announce('rcpt');
   if (isTaken(mail)) await sendCommand(`RCPT TO:<${recipient}>`);
+  dialogue.announce('reset');
   await sendCommand('RSET');
 }
 
