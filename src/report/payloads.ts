@@ -22,6 +22,8 @@ export interface InfoPayload {
   config: string;
   /** False after a clean stop, until the next start: the site is off because somebody wanted it. */
   running: boolean;
+  /** How often telemetry comes, seconds: whoever watches knows from it when a site has gone silent. */
+  telemetry_s?: number;
 }
 
 /** `<root>/health`, retained. */
