@@ -27,7 +27,15 @@ const FULL = 2;
 const LOCK_WAIT_MS = 2000;
 
 /** Tables that are checked at every start. */
-const CHECKED_TABLES = ['keys', 'messages', 'recipients', 'garbage', 'attempts', 'events', 'facts'] as const;
+export const CHECKED_TABLES = [
+  'keys',
+  'messages',
+  'recipients',
+  'garbage',
+  'attempts',
+  'events',
+  'facts',
+] as const;
 
 /**
  * Opens the database and makes it where there is none.
@@ -60,6 +68,12 @@ export function openFresh(options: DatabaseOptions): Database.Database {
 /** Reads a setting of the connection. */
 export function readPragma(db: Database.Database, name: string): unknown {
   return db.pragma(name, { simple: true });
+}
+
+/** What SQLite finds wrong with a table or its indexes, or null. */
+export function troubleIn(db: Database.Database, table: string): string | null {
+  const found = String(db.pragma(`quick_check('${table}')`, { simple: true }));
+  return found === 'ok' ? null : `${table}: ${found}`;
 }
 
 /** Writes without changing anything: unlike a row, SQLite writes this even where it stays the same (sqlite3BtreeUpdateMeta). */
@@ -144,8 +158,8 @@ function migrate(db: Database.Database): void {
 
 /** Throws SQLITE_CORRUPT when SQLite finds something wrong with a table or its indexes. */
 function checkTable(db: Database.Database, table: string): void {
-  const found = db.pragma(`quick_check('${table}')`, { simple: true });
-  if (found !== 'ok') throw new Database.SqliteError(`${table}: ${String(found)}`, 'SQLITE_CORRUPT');
+  const found = troubleIn(db, table);
+  if (found !== null) throw new Database.SqliteError(found, 'SQLITE_CORRUPT');
 }
 
 function explainOpening(error: unknown, file: string): unknown {

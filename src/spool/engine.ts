@@ -17,6 +17,7 @@ import type { DueRow } from './due-table.ts';
 import { removeDamagedBefore } from './files.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { DAY_MS, keepHouse } from './housekeeping.ts';
+import { inspectTable } from './inspect.ts';
 import { ownerOf } from './numbers.ts';
 import { createOpenBodies } from './open-bodies.ts';
 import { isDamage, refusal, refusalFor } from './problems.ts';
@@ -170,6 +171,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       if (failure !== null) await tryToWrite();
       return group.read(() => stats(now));
     },
+    inspect: ({ table }) => group.read(() => inspectTable(store().db, table)),
     waiting: ({ limit }) => group.read(() => store().due.waiting(limit).map(toWaiting)),
     async record(event, now) {
       await group.durable(() => store().events.append(now, event));

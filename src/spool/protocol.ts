@@ -15,6 +15,7 @@ import type {
   Page,
   ReceiveOptions,
   Settlement,
+  SpoolInspection,
   SpoolStart,
   SpoolStats,
   TroubleRecord,
@@ -76,6 +77,8 @@ export interface SpoolCalls {
     result: { changed: number; skipped: number; before: MessageId | null };
   };
   stats: { args: null; result: SpoolStats };
+  /** One table; `next` in the answer is the one to look at next, or null. */
+  inspect: { args: { table: number }; result: SpoolInspection & { next: number | null } };
   waiting: { args: { limit: number }; result: WaitingRecipient[] };
   record: { args: NewEvent; result: null };
   events: { args: { afterSeq: number; limit: number }; result: EventRecord[] };

@@ -17,7 +17,7 @@ import type { HousekeepingCursor, SpoolBounds, SpoolCalls, SpoolWorkerData } fro
 import { createReceipt } from './receipt.ts';
 import type { SpoolSettings } from './settings.ts';
 import { STORAGE, type StorageLayout } from './storage.ts';
-import type { MessageFilter, MessageSummary, OperatorAction, Page, Spool } from './types.ts';
+import type { MessageFilter, MessageSummary, OperatorAction, Page, Spool, SpoolInspection } from './types.ts';
 import { createWorkerClient, type WorkerClient } from './worker-client.ts';
 
 export interface SpoolDeps {
@@ -97,6 +97,7 @@ export function createSpool(deps: SpoolDeps): Spool {
     act: (action, filter, by) => actInBatches(client, { action, filter, by }),
     stats: () => client.call('stats', null),
     waiting: (limit) => client.call('waiting', { limit: bounded(limit) }),
+    inspect: () => inspectAll(client),
     async record(event) {
       await client.call('record', event);
     },
@@ -167,6 +168,17 @@ async function listInLooks(
     before = look.before;
   } while (before !== null && found.length < page.limit);
   return found;
+}
+
+async function inspectAll(client: WorkerClient): Promise<SpoolInspection> {
+  let table: number | null = 0;
+  let latest: SpoolCalls['inspect']['result'] | null = null;
+  while (table !== null && (latest === null || latest.trouble === null)) {
+    latest = await client.call('inspect', { table });
+    table = latest.next;
+  }
+  const { synchronous = 0, journalMode = '', trouble = null } = latest ?? {};
+  return { synchronous, journalMode, trouble };
 }
 
 async function actInBatches(

@@ -215,6 +215,15 @@ export interface SpoolStats {
   refusal: { reason: SpoolRefusalReason; cause: string } | null;
 }
 
+/** What the database says of itself when it is looked through. */
+export interface SpoolInspection {
+  /** Read back from the connection: must be 2 (FULL). */
+  synchronous: number;
+  journalMode: string;
+  /** What SQLite found wrong, or null. */
+  trouble: string | null;
+}
+
 export interface SpoolStart {
   /** Read back from the connection: must be 2 (FULL). */
   synchronous: number;
@@ -261,6 +270,8 @@ export interface Spool {
     by: string,
   ): Promise<{ changed: number; skipped: number }>;
   stats(): Promise<SpoolStats>;
+  /** Looks through every table but the bodies, one after the other, so that nobody's 250 waits for all of them. */
+  inspect(): Promise<SpoolInspection>;
   /** Who waits for an attempt, the earliest due first; up to LIMITS.spoolAnswerRowsMax. */
   waiting(limit: number): Promise<WaitingRecipient[]>;
 
