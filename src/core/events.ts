@@ -52,6 +52,8 @@ export interface EventData {
   'message.cancelled': { message: string; recipient: string; by: string };
   /** A part of a split message went into the message `into`. */
   'message.joined': { message: string; recipient: string; into: string };
+  /** A notice to a person did not arrive; nobody is told by another one. */
+  'notice.failed': { message: string; recipient: string; code: string; cause: string };
   'session.refused': { address: string; device: string | null; code: string; reply: string };
   /** A device went silent before the final dot; `message` is what was kept of it, or null. */
   'session.unfinished': {

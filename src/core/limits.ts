@@ -132,6 +132,8 @@ export const LIMITS = {
   agedSweepMessagesMax: 10_000,
   /** Device and sender pairs remembered as refused; a site has a few dozen devices. */
   heldSendersMax: 1000,
+  /** Longest wait before a write that the spool refused is tried again; a write of another wakes it earlier. */
+  writeRetryMaxMs: MINUTE,
   /** Tries of a write that fails for a reason nobody knows: two minutes with the keeper's waits, then its place is freed. */
   unexplainedWriteTriesMax: 8,
   /** Route events waiting for a spool that can't write; each route makes one per pause at most. */
@@ -296,4 +298,6 @@ export const LIMITS = {
   sandboxUnreadBytesMax: 256 * KIB,
   /** Characters of a signal that profiles are matched on; sysDescr has 255 at most (RFC 3418), a TXT string too. */
   signalCharactersMax: 1024,
+  /** Ways in which a profile's pattern may match such a text; tried one by one they take some ten milliseconds. */
+  patternWaysMax: 2_000_000,
 } as const;

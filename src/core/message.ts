@@ -35,6 +35,12 @@ export interface DeviceFacts {
   tls: TlsFacts | null;
 }
 
+/**
+ * Who wrote a message on its own, with nobody at the panel: `notice` this box, to tell a person something; `automatic` a
+ * device that says so in Auto-Submitted (RFC 3834 section 5).
+ */
+export type MessageOrigin = 'notice' | 'automatic';
+
 /** Everything about a message but its body. Addresses are without angle brackets; '' is the null sender. */
 export interface MessageHead {
   id: MessageId;
@@ -45,6 +51,8 @@ export interface MessageHead {
   /** Size of the stored body: headers and content, CRLF line ends, not dot-stuffed. */
   bodyBytes: number;
   device: DeviceFacts;
+  /** Left out for the scan of a person. */
+  origin?: MessageOrigin;
 }
 
 export type RecipientState =

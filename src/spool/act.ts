@@ -31,12 +31,9 @@ export function actOn(store: Store, claims: Claims, request: ActRequest & { now:
   const limit = LIMITS.spoolActBatchMax;
   // Nobody means the history when no message is named.
   const unsettledOnly = request.filter.ids === undefined;
-  const ids = findMessages(store.db, request.filter, { limit, before: request.before }, unsettledOnly);
-  const result: ActResult = {
-    changed: 0,
-    skipped: 0,
-    before: ids.length < limit ? null : (ids.at(-1) ?? null),
-  };
+  const page = { limit, before: request.before };
+  const { ids, before } = findMessages(store.db, request.filter, page, { unsettledOnly });
+  const result: ActResult = { changed: 0, skipped: 0, before };
   for (const id of ids) {
     const { changed, skipped } = actOnMessage(store, claims, id, request);
     result.changed += changed;

@@ -2,6 +2,8 @@
 import type { Database } from 'better-sqlite3';
 import type { EventRecord, NewEvent } from '../core/events.ts';
 import type { MessageId } from '../core/message.ts';
+import { IS_TROUBLE } from './migrations.ts';
+import type { TroubleRecord } from './types.ts';
 
 interface EventRow {
   seq: number;
@@ -14,6 +16,7 @@ export interface EventTable {
   append(now: number, event: NewEvent): void;
   /** Events after `seq`, oldest first. */
   after(seq: number, limit: number): EventRecord[];
+  troublesAfter(seq: number, limit: number): TroubleRecord[];
   ofMessage(id: MessageId): EventRecord[];
   newestAt(): number | null;
   /** Removes up to `limit` of the oldest that are older than `before`; true when there may be more. */
@@ -26,6 +29,10 @@ export function createEventTable(db: Database, onAppend: () => void): EventTable
   );
   const after = db.prepare<[number, number], EventRow>(
     'SELECT seq, ts, type, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?',
+  );
+  const troublesAfter = db.prepare<[number, number], EventRow>(
+    `SELECT seq, ts, type, data FROM events INDEXED BY events_troubles
+     WHERE seq > ? AND ${IS_TROUBLE} ORDER BY seq LIMIT ?`,
   );
   const ofMessage = db.prepare<[string], EventRow>(
     'SELECT seq, ts, type, data FROM events WHERE message = ? ORDER BY seq',
@@ -44,6 +51,8 @@ export function createEventTable(db: Database, onAppend: () => void): EventTable
       onAppend();
     },
     after: (seq, limit) => after.all(seq, limit).map(toRecord),
+    // The condition of the search lets no other type through.
+    troublesAfter: (seq, limit) => troublesAfter.all(seq, limit).map(toRecord) as TroubleRecord[],
     ofMessage: (id) => ofMessage.all(id).map(toRecord),
     newestAt: () => newest.get() ?? null,
     trim(before, limit) {

@@ -1,5 +1,6 @@
 /** Small durable facts of other rooms, as JSON texts. */
 import type { Database } from 'better-sqlite3';
+import { LIMITS } from '../core/limits.ts';
 
 export interface FactTable {
   ofRoom(room: string): [key: string, json: string][];
@@ -20,4 +21,12 @@ export function createFactTable(db: Database): FactTable {
     put: (room, key, json) => void upsert.run(room, key, json),
     remove: (room, key) => void remove.run(room, key),
   };
+}
+
+/** The JSON text of a fact. Throws for what is no JSON value, or too large. */
+export function factText(room: string, key: string, value: unknown): string {
+  const json: string | undefined = JSON.stringify(value);
+  if (json === undefined) throw new TypeError(`fact ${room}/${key} is not a JSON value`);
+  if (json.length > LIMITS.spoolFactBytesMax) throw new RangeError(`fact ${room}/${key} is too large`);
+  return json;
 }

@@ -1,6 +1,6 @@
 /** Rows of accepted messages. */
 import type { Database } from 'better-sqlite3';
-import type { DeviceFacts, MessageHead, MessageId } from '../core/message.ts';
+import type { DeviceFacts, MessageHead, MessageId, MessageOrigin } from '../core/message.ts';
 import type { BodyWriter, StoredBody } from './body-table.ts';
 import type { NewMessage } from './types.ts';
 
@@ -16,6 +16,7 @@ interface MessageRow {
   chunk_count: number;
   has_body: 0 | 1;
   key_slot: number | null;
+  origin: MessageOrigin | null;
 }
 
 export interface StoredMessage {
@@ -38,14 +39,14 @@ export interface MessageTable {
 }
 
 export const MESSAGE_COLUMNS = `m.number, m.id, m.received_at, m.changed_at, m.sender, m.message_id_header, m.device,
-  m.body_bytes, m.chunk_count, m.has_body, m.key_slot`;
+  m.body_bytes, m.chunk_count, m.has_body, m.key_slot, m.origin`;
 
 export function createMessageTable(db: Database): MessageTable {
   const insert = db.prepare(`
     INSERT INTO messages (number, id, received_at, changed_at, sender, message_id_header, device_id, device,
-      body_bytes, chunk_count, has_body, key_slot, recipient_count, unsettled)
+      body_bytes, chunk_count, has_body, key_slot, recipient_count, unsettled, origin)
     VALUES (@number, @id, @receivedAt, @receivedAt, @sender, @messageIdHeader, @deviceId, @device,
-      @bodyBytes, @chunkCount, 1, @keySlot, @recipientCount, @recipientCount)`);
+      @bodyBytes, @chunkCount, 1, @keySlot, @recipientCount, @recipientCount, @origin)`);
   const byId = db.prepare<[string], MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE id = ?`);
   const byNumber = db.prepare<[number], MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE number = ?`,
@@ -79,6 +80,7 @@ export function createMessageTable(db: Database): MessageTable {
         chunkCount: body.chunkCount,
         keySlot,
         recipientCount: message.recipients.length,
+        origin: message.origin ?? null,
       });
     },
     byId: (id) => toStored(byId.get(id)),
@@ -104,6 +106,7 @@ function toStoredMessage(row: MessageRow): StoredMessage {
       bodyBytes: row.body_bytes,
       // Only `insert` writes this column.
       device: JSON.parse(row.device) as DeviceFacts,
+      ...(row.origin === null ? {} : { origin: row.origin }),
     },
     body: {
       number: row.number,

@@ -20,6 +20,10 @@ export const FILL_DEVICES = `
 /** Holds for an attempt of which a recipient's reply was lost; a quoted reply has its quotation marks escaped. */
 export const IS_UNCERTAIN = `instr(results, '"uncertain":true') > 0`;
 
+/** Holds for the events of TROUBLE_TYPES (types.ts). */
+export const IS_TROUBLE = `(type IN ('message.failed', 'message.held', 'route.paused', 'spool.salvaged')
+  OR (type = 'message.accepted' AND instr(data, '"held":null') = 0))`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -116,6 +120,15 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX recipients_due ON recipients (device, domain, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
       -- Attempts whose last reply was lost; there are few, and counting them must not read the others.
       CREATE INDEX attempts_uncertain ON attempts (id) WHERE ${IS_UNCERTAIN};
+    `,
+  },
+  {
+    version: 3,
+    sql: `
+      -- 'notice' or 'automatic' (core/message.ts); null for the scan of a person.
+      ALTER TABLE messages ADD COLUMN origin TEXT;
+      -- There are few, and whoever looks for them must not read the others; a message that goes well writes nothing here.
+      CREATE INDEX events_troubles ON events (seq) WHERE ${IS_TROUBLE};
     `,
   },
 ];

@@ -7,27 +7,20 @@ import type { StoredRecipient } from './recipient-table.ts';
 import type { Store } from './store.ts';
 import type { MessageDetail, MessageFilter, MessageSummary, Page, RecipientStatus } from './types.ts';
 
-/** Messages that fit the filter, newest first, with all their recipients. */
+/** One look for messages that fit the filter, newest first, with all their recipients. */
 export function listMessages(
   store: Store,
   claims: Claims,
   filter: MessageFilter,
   page: Page,
-): MessageSummary[] {
-  const found: MessageSummary[] = [];
-  let before = page.before;
-  // A search for `queued` also finds what is being sent, so a page may take several looks.
-  for (;;) {
-    const ids = findMessages(store.db, filter, { limit: page.limit, before });
-    for (const id of ids) {
-      const summary = summaryOf(store, claims, id);
-      if (summary?.recipients.some((recipient) => fitsRecipient(filter, recipient, recipient.state))) {
-        found.push(summary);
-      }
-    }
-    before = ids.at(-1) ?? null;
-    if (found.length >= page.limit || ids.length < page.limit) return found.slice(0, page.limit);
-  }
+): { messages: MessageSummary[]; before: MessageId | null } {
+  const { ids, before } = findMessages(store.db, filter, page, { unsettledOnly: false });
+  // A search for `queued` also finds what is being sent.
+  const messages = ids
+    .map((id) => summaryOf(store, claims, id))
+    .filter((summary) => summary !== null)
+    .filter(({ recipients }) => recipients.some((one) => fitsRecipient(filter, one, one.state)));
+  return { messages, before };
 }
 
 /** One message with everything known about it, or null. */

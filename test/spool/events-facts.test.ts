@@ -32,6 +32,23 @@ describe('events', () => {
   });
 });
 
+describe('troubles', () => {
+  test('are the events that a person may have to act on, from a cursor, and no others', async () => {
+    const test = await open();
+    await acceptTestMessage(test);
+    await deliver(test, await claimOne(test));
+    const held = await acceptTestMessage(test, { held: { code: 'test.held', cause: 'Held.' } });
+    const pause = { route: 'direct', code: 'x', cause: 'x', advice: 'x', until: 0, needsPerson: true };
+    await test.spool.record({ type: 'route.paused', data: pause });
+    await test.spool.record({ type: 'route.resumed', data: { route: 'direct', pausedMs: 1, by: 'probe' } });
+    const found = await test.spool.troubles(0, 10);
+    expect(found.map(({ type }) => type)).toEqual(['message.accepted', 'route.paused']);
+    expect(found[0]?.data).toMatchObject({ message: held.id, held: 'test.held' });
+    expect(await test.spool.troubles(found[0]?.seq ?? 0, 10)).toEqual(found.slice(1));
+    expect(await test.spool.troubles(0, 1)).toEqual(found.slice(0, 1));
+  });
+});
+
 describe('who listens for changes', () => {
   test('hears of accepted and settled messages, until it unsubscribes', async () => {
     const test = await open();
@@ -76,6 +93,16 @@ describe('facts', () => {
       ]),
     );
     expect(await second.spool.getFacts('routes')).toEqual(new Map());
+  });
+
+  test('may be written with a message, in the same commit or not at all', async () => {
+    const test = await open();
+    const first = { room: 'notices', key: 'state', value: 1 };
+    const { id } = await acceptTestMessage(test, { origin: 'notice', fact: first });
+    expect((await test.spool.show(id))?.head.origin).toBe('notice');
+    expect(await test.spool.getFacts('notices')).toEqual(new Map([['state', 1]]));
+    await expect(acceptTestMessage(test, { id, fact: { ...first, value: 2 } })).rejects.toThrow('UNIQUE');
+    expect(await test.spool.getFacts('notices')).toEqual(new Map([['state', 1]]));
   });
 
   test('that are not JSON or too large are refused', async () => {

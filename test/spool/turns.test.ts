@@ -123,7 +123,8 @@ function downgrade(file: string): void {
   const index = /CREATE INDEX recipients_due .*?;/.exec(first?.sql ?? '')?.[0];
   if (index === undefined) throw new Error('the first step makes the index');
   lookInto(file, (db) =>
-    db.exec(`DROP INDEX recipients_due; DROP INDEX attempts_uncertain;
+    db.exec(`DROP INDEX recipients_due; DROP INDEX attempts_uncertain; DROP INDEX events_troubles;
+      ALTER TABLE messages DROP COLUMN origin;
       ALTER TABLE recipients DROP COLUMN device; ${index} PRAGMA user_version = 1;`),
   );
 }

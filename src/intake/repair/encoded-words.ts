@@ -1,10 +1,9 @@
 /** Eight-bit text in header fields: read in a charset, written as RFC 2047 and RFC 2231 want it. */
 import { isUtf8 } from 'node:buffer';
 import { domainToASCII } from 'node:url';
+import { encodeWords } from '../../core/encoded-words.ts';
 import type { Repair } from './repairs.ts';
 
-/** 39 bytes become 52 characters, and with charset and marks 64: a short field name fits beside it in 76. */
-const WORD_BYTES = 39;
 const NOT_ASCII = /[^\0-\x7f]/;
 const EVERY_NOT_ASCII = /[^\0-\x7f]/g;
 
@@ -62,21 +61,6 @@ function encodeSpan(text: string): string {
     span.slice(core.length),
     ...words.slice(last + 1),
   ].join('');
-}
-
-/** As many encoded words as the text needs, parted by blanks where the field may be folded. */
-function encodeWords(text: string): string {
-  const words: string[] = [];
-  let current = '';
-  for (const character of text) {
-    if (Buffer.byteLength(current + character) > WORD_BYTES) {
-      words.push(current);
-      current = '';
-    }
-    current += character;
-  }
-  words.push(current);
-  return words.map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
 }
 
 /**
