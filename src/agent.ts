@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { createAgentNotices } from './agent-notices.ts';
 import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
 import type { Config } from './config/schema.ts';
@@ -24,6 +25,7 @@ import { createRoutesInUse } from './routes-in-use.ts';
 import { sendTestScan } from './send-test.ts';
 import { createSpool } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
+import { copySpool } from './spool-copy.ts';
 import { VERSION } from './version.ts';
 
 export interface AgentDeps {
@@ -145,6 +147,14 @@ export function createAgent(deps: AgentDeps): Agent {
     started('routes', routesInUse);
     await started('dispatch', dispatch).start();
     await started('join', join).start();
+    const notices = createAgentNotices({
+      clock,
+      spool,
+      dispatch,
+      inForce,
+      log: log.child({ room: 'notices' }),
+    });
+    await started('notices', notices).start();
     // Side by side, so that at a stop each has all the time there is.
     inForce.listeners = await startedBeside('intake', intake).start();
     const page = started('web', createBoxPage({ log: log.child({ room: 'web' }), authority }));
@@ -160,7 +170,7 @@ export function createAgent(deps: AgentDeps): Agent {
     reloader = started(
       'reload',
       createReloader({
-        ...{ log, spool, dispatch, intake, routesInUse, page, certificateFor, inForce },
+        ...{ log, spool, dispatch, intake, routesInUse, page, certificateFor, inForce, notices },
         readConfig: deps.readConfig,
       }),
     );
@@ -256,6 +266,7 @@ function createControl({ config, clock, log }: AgentDeps, parts: ControlParts): 
     log: log.child({ room: 'control' }),
     dataDir: config.dataDir,
     reload: parts.reload,
+    copySpool: (options) => copySpool(spool, config.dataDir, options),
     sendTest: (request) =>
       sendTestScan(
         {

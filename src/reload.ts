@@ -4,6 +4,7 @@
  * One config is in force as a whole. What can't be read, can't be applied, or needs a restart leaves the old one as
  * it is, and says why. So the steps that may fail come first, and are undone when one after them fails.
  */
+import { noticeConfig } from './agent-notices.ts';
 import type { BoxPage } from './box-page.ts';
 import { changedFixedKeys, changedKeys } from './config/compare.ts';
 import type { Config } from './config/schema.ts';
@@ -12,6 +13,7 @@ import { type Explanation, OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import type { Intake, ListenerAddress, ServerCertificate } from './intake/types.ts';
+import type { Notices } from './notices/types.ts';
 import type { Route } from './routes/types.ts';
 import type { RoutesInUse } from './routes-in-use.ts';
 import type { Spool } from './spool/types.ts';
@@ -32,6 +34,7 @@ export interface ReloaderDeps {
   intake: Intake;
   routesInUse: RoutesInUse;
   page: BoxPage;
+  notices: Pick<Notices, 'replace'>;
   /** The certificate for devices, under a host name. */
   certificateFor(hostname: string): Promise<ServerCertificate>;
   inForce: InForce;
@@ -105,6 +108,7 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     void deps.routesInUse.retire(inForce.routes, whenFree);
     inForce.routes = routes;
     inForce.config = next;
+    await deps.notices.replace(noticeConfig(next));
   }
 
   /** Listeners and page, where the system has the last word. */

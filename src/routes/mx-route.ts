@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls';
 import { deliver, type Way } from './deliver.ts';
 import { findMailHosts } from './names.ts';
 import { createSessionOpener, openFirst } from './open-route-session.ts';
-import { shapeAs } from './rewrite.ts';
+import { shapeForMx } from './rewrite.ts';
 import type { ConnectorSettings, DirectSendSettings } from './settings.ts';
 import type { Route, RouteDeps } from './types.ts';
 
@@ -15,6 +15,7 @@ export function createMxRoute(
 ): Omit<Route, 'canCarry'> {
   const open = createSessionOpener(deps, tls);
   const ownDomains = [settings.domain, ...('domains' in settings ? settings.domains : [])];
+  const hasCertificate = settings.kind === 'connector' && settings.certificate !== undefined;
   const way: Way = {
     kind: settings.kind,
     limits: settings.limits,
@@ -31,7 +32,7 @@ export function createMxRoute(
       return { session, isKept: false };
     },
     release: (session) => session.quit(),
-    shape: (header, head) => shapeAs(header, head, null),
+    shape: (header, head) => shapeForMx(header, head, { hasCertificate }),
   };
   return {
     id: settings.id,

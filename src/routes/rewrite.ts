@@ -36,6 +36,24 @@ export function shapeAs(block: Buffer, { sender, device }: MessageHead, rule: Se
   return shapeForMailbox(block, sender, { ...rule, mode: device.rewriteSender ?? rule.mode });
 }
 
+/**
+ * For routes to the MX. A notice of the box has no sender in its envelope (RFC 3464 section 2); where nothing but that
+ * envelope could show who sends, its author takes the place: Microsoft relays a null sender only by the certificate of a
+ * connector, and without a sender SPF looks at the name in EHLO alone (RFC 7208 section 2.4).
+ */
+export function shapeForMx(
+  block: Buffer,
+  head: MessageHead,
+  { hasCertificate }: { hasCertificate: boolean },
+): Shaped {
+  const shaped = shapeAs(block, head, null);
+  if (head.origin !== 'notice' || shaped.sender !== '' || hasCertificate) return shaped;
+  const author = visibleFields(block)
+    .filter(({ name }) => name === 'from')
+    .flatMap(authorsOf)[0];
+  return { ...shaped, sender: author?.address ?? '' };
+}
+
 /** For routes without a mailbox: only Bcc goes. */
 export function shapePlain(block: Buffer, sender: string): Shaped {
   return { header: renderHeader(visibleFields(block)), sender };
@@ -45,6 +63,10 @@ export function shapePlain(block: Buffer, sender: string): Shaped {
 export function shapeForMailbox(block: Buffer, sender: string, rule: SenderRule): Shaped {
   const fields = visibleFields(block);
   const authors = fields.filter(({ name }) => name === 'from').flatMap((field) => authorsOf(field));
+  // Exchange checks the envelope too, and lets nobody send without a sender (5.7.60).
+  if (sender === '' && rule.mode === 'if-needed' && !needsRewrite(fields, authors, rule.mailbox, rule)) {
+    return { header: renderHeader(fields), sender: rule.mailbox };
+  }
   if (!needsRewrite(fields, authors, sender, rule)) return { header: renderHeader(fields), sender };
   return { header: renderHeader(rewritten(fields, authors, sender, rule)), sender: rule.mailbox };
 }
