@@ -1,6 +1,5 @@
 /** What an error of a broker connection means, in words. */
 import type { Explanation } from '../core/errors.ts';
-import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
 import { BrokerUnavailable, type MqttVersion } from './broker-types.ts';
 import { PROBLEMS } from './problems.ts';
@@ -55,7 +54,6 @@ export function explainBrokerError(error: unknown, url: string, version: MqttVer
   if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || CERTIFICATE_CODES.test(code))
     return PROBLEMS.tls(place, detail);
   if (hasNetworkCode(error)) return PROBLEMS.unreachable(place, detail);
-  if (detail === 'connack timeout') return PROBLEMS.noAnswer(place, LIMITS.brokerConnectMaxMs / 1000);
   return error === null ? PROBLEMS.closed(place) : PROBLEMS.notMqtt(place, detail);
 }
 

@@ -111,12 +111,13 @@ function clientOptions({ settings, version, will }: SessionOptions): IClientOpti
     ...{ clientId: settings.clientId, clean: true, keepalive: LIMITS.brokerKeepaliveMs / 1000 },
     ...(settings.username === undefined ? {} : { username: settings.username }),
     ...(settings.password === undefined ? {} : { password: settings.password.reveal() }),
+    // Above the limit of the connection itself, which goes by the injected clock.
+    connectTimeout: LIMITS.brokerConnectMaxMs * 2,
     // One client a connection, without a queue of its own: what waits is the caller's to bound.
     ...{
       reconnectPeriod: 0,
       queueQoSZero: false,
       resubscribe: false,
-      connectTimeout: LIMITS.brokerConnectMaxMs,
     },
     ...versionOptions(version),
     ...(will === null ? {} : { will: { ...will, payload: Buffer.from(will.payload) } }),
@@ -130,7 +131,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { mqtt: 1883, mqtts: 888
 const WEB_OPTIONS = {
   maxPayload: LIMITS.brokerPacketBytesMax,
   perMessageDeflate: false,
-  handshakeTimeout: LIMITS.brokerConnectMaxMs,
+  handshakeTimeout: LIMITS.brokerConnectMaxMs * 2,
 } as const;
 
 function versionOptions(version: MqttVersion): Partial<IClientOptions> {

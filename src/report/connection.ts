@@ -68,15 +68,28 @@ export function connectBroker(deps: BrokerDeps): BrokerConnection {
   }
 
   async function connectAndStay(): Promise<unknown> {
-    const opened = await openBrokerSession({
-      ...{ settings, version, will: deps.will, signal: stopping.signal },
-      onMessage: deps.onMessage,
-    });
+    const opened = await openInTime();
     session = opened;
     hasSpokenVersion = true;
     become({ isConnected: true, version, problem: null });
     await deps.onConnect(connection).catch((error: unknown) => opened.cut(error));
     return opened.ended;
+  }
+
+  async function openInTime(): Promise<BrokerSession> {
+    const tooLong = new AbortController();
+    const noAnswer = PROBLEMS.noAnswer(new URL(settings.url).host, LIMITS.brokerConnectMaxMs / 1000);
+    const limit = clock.schedule(LIMITS.brokerConnectMaxMs, () =>
+      tooLong.abort(new BrokerUnavailable(noAnswer)),
+    );
+    try {
+      return await openBrokerSession({
+        ...{ settings, version, will: deps.will, onMessage: deps.onMessage },
+        signal: AbortSignal.any([stopping.signal, tooLong.signal]),
+      });
+    } finally {
+      limit.cancel();
+    }
   }
 
   /** Until one version has worked, a refusal that may be about it makes the next try one in the other. */
