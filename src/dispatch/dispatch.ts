@@ -11,6 +11,7 @@
  *   nothing starves behind it.
  * - Claims live in memory only. What is not settled is given back, and a crash gives everything back by itself.
  * - A route fault spends no try, and neither does waiting for a budget; see breaker.ts, budget.ts.
+ * - While the spool can't record what was sent, nothing is started; see keeper.ts.
  */
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -40,7 +41,7 @@ const DUE_NOW_WAIT_MS = 1000;
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const { clock, log, spool } = deps;
   const age = { maxAgeMs: deps.maxAgeHours * HOUR_MS };
-  const keeper = createKeeper({ clock, log });
+  const keeper = createKeeper({ clock, log, onHealed: () => loop.wake() });
   const loop = createLoop({ clock, log, pass });
   const lanes = createLanes(deps, keeper, loop.wake);
   const chooser = createChooser({ clock, lanes, routing: deps.routing });
@@ -86,7 +87,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
    * one at a time would be one a commit. Resolves with the filter under which nothing more was found.
    */
   async function startWhatCan(): Promise<ClaimFilter | null> {
-    while (!isStopping && underWay.size < underWayMax()) {
+    while (mayStart() && underWay.size < underWayMax()) {
       const filter = chooser.claimable();
       const limit = Math.max(1, Math.min(lanes.places(), underWayMax() - underWay.size));
       const claims = filter === null ? [] : await spool.claimDue(clock.now(), filter, limit);
@@ -95,6 +96,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
     return null;
   }
+
+  /** What can't be recorded is not sent: it would go a second time after a restart. */
+  const mayStart = () => !isStopping && keeper.failingSince() === null;
 
   async function startAll(claims: readonly Claim[]): Promise<void> {
     try {
@@ -105,8 +109,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       throw error;
     }
     for (const claim of claims) {
-      if (isStopping) await giveBack(claim.head.id, { keeper, spool });
-      else start(claim);
+      if (mayStart()) start(claim);
+      else await giveBack(claim.head.id, { keeper, spool });
     }
   }
 
@@ -136,11 +140,21 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   function statusOf(status: RouteStatus): RouteStatus {
-    const since = gate.closedSince();
-    if (since === null || status.pause !== null) return status;
-    const until = clock.now() + LIMITS.clockPollMs;
-    const pause = { ...explain('clock.unset'), reply: null, since, until, needsPerson: false };
-    return { ...status, state: 'paused', pause };
+    const pause = status.pause ?? pauseOfAll();
+    return pause === status.pause ? status : { ...status, state: 'paused', pause };
+  }
+
+  /** What keeps every route from sending. */
+  function pauseOfAll(): RouteStatus['pause'] {
+    const unset = gate.closedSince();
+    if (unset !== null) {
+      const until = clock.now() + LIMITS.clockPollMs;
+      return { ...explain('clock.unset'), reply: null, since: unset, until, needsPerson: false };
+    }
+    const since = keeper.failingSince();
+    if (since === null) return null;
+    const until = clock.now() + LIMITS.writeRetryMaxMs;
+    return { ...explain('dispatch.unrecordable'), reply: null, since, until, needsPerson: true };
   }
 
   async function finishUnderWay(): Promise<void> {
@@ -173,7 +187,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     pauseRoute: (id, by) => lanes.get(id).breaker.pauseBy(by),
     resumeRoute: (id, by) => lanes.get(id).resumeBy(by),
     async forecast(recipientIds) {
-      if (gate.closedSince() !== null) return new Map();
+      if (pauseOfAll() !== null) return new Map();
       const waiting = await spool.waiting(LIMITS.spoolAnswerRowsMax);
       return forecast({ waiting, wanted: new Set(recipientIds), outlookFor: chooser.outlookFor });
     },

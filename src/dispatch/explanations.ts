@@ -17,6 +17,7 @@ export type ExplanationCode =
   | 'route.paused-by-operator'
   | 'route.day-budget-used'
   | 'route.unknown'
+  | 'dispatch.unrecordable'
   | 'clock.unset'
   | 'clock.was-ahead';
 
@@ -47,6 +48,11 @@ export const EXPLANATIONS = {
   'route.day-budget-used': ({ route }) => ({
     cause: `The route "${route}" has sent to as many recipients as it may in 24 hours.`,
     advice: 'Sending goes on by itself as the hours pass; add a second route if this happens often.',
+  }),
+  'dispatch.unrecordable': () => ({
+    cause:
+      'Nothing is sent, because the disk of this box takes no writes: what was sent could not be recorded and would be sent again.',
+    advice: 'Free space on the disk, or replace it if it is failing; sending goes on by itself.',
   }),
   'route.unknown': ({ route }) => ({
     cause: `There is no route with the id "${route}".`,

@@ -63,7 +63,10 @@ export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
   }
 
   async function saveBookmark(source: Recall): Promise<void> {
-    await spool.putFact(FACTS_ROOM, BOOKMARK_KEY, source.bookmark());
+    const bookmark = source.bookmark();
+    const write = () => spool.putFact(FACTS_ROOM, BOOKMARK_KEY, bookmark);
+    // Also the first write of each run: where it fails, nothing is sent before the spool can record what becomes of it.
+    await deps.upkeep.keeper.tryThenEnqueue({ write: 'bookmark' }, write);
     dailyAt = clock.monotonicMs() + DAY_MS;
   }
 

@@ -4,8 +4,8 @@
  * neither may hold a place for ever.
  *
  * After a delivery this matters most: a message that was delivered and not recorded would be sent again. So its
- * settlement stays here, in memory, and the delivery's place stays taken, which bounds how many there can be and
- * stops further sending while nothing can be recorded. Only a stop in that state leaves a duplicate possible.
+ * settlement stays here, in memory, and the delivery's place stays taken. While any write fails that time will heal,
+ * dispatch starts nothing new (failingSince). Only a stop in that state leaves a duplicate possible.
  */
 import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -13,7 +13,6 @@ import { describeError, type Log, type LogFields } from '../core/log.ts';
 import { SpoolRefusal, UnfitSettlement } from '../spool/types.ts';
 
 const FIRST_WAIT_MS = 1000;
-const WAIT_MAX_MS = 60_000;
 
 /** `unfit`: it never will be written; `given-up`: a last try after `stop`, or the last of many, has failed. */
 export type KeepResult = 'written' | 'unfit' | 'given-up';
@@ -23,17 +22,30 @@ export interface Keeper {
   keep(what: LogFields, write: () => Promise<void>): Promise<KeepResult>;
   /** The same in the background, one after the other in the order of the calls. */
   enqueue(what: LogFields, write: () => Promise<void>): void;
+  /** Tries once before it resolves; what the spool refused then goes on in the background. Rejects with other errors. */
+  tryThenEnqueue(what: LogFields, write: () => Promise<void>): Promise<void>;
+  /** Wall clock since which some write waits for a spool that refuses it; null while none does. */
+  failingSince(): number | null;
   /** Resolves when nothing enqueued is left. */
   idle(): Promise<void>;
   /** Ends the waits; each write gets one last try. */
   stop(): void;
 }
 
+export interface KeeperDeps {
+  clock: Clock;
+  log: Log;
+  /** Nothing waits for the spool any more. */
+  onHealed?(): void;
+}
+
 /** Makes a keeper. */
-export function createKeeper({ clock, log }: { clock: Clock; log: Log }): Keeper {
+export function createKeeper({ clock, log, onHealed }: KeeperDeps): Keeper {
   const waits = new Map<Timer, () => void>();
   let stopping = false;
   let waiting = 0;
+  let failing = 0;
+  let since: number | null = null;
   let tail: Promise<unknown> = Promise.resolve();
 
   function wait(delayMs: number): Promise<void> {
@@ -46,13 +58,41 @@ export function createKeeper({ clock, log }: { clock: Clock; log: Log }): Keeper
     });
   }
 
+  function beginFailing(): void {
+    failing++;
+    since ??= clock.now();
+  }
+
+  function endFailing(): void {
+    if (--failing > 0) return;
+    since = null;
+    onHealed?.();
+  }
+
   async function keep(what: LogFields, write: () => Promise<void>): Promise<KeepResult> {
+    let isFailing = false;
+    try {
+      return await keepTrying(what, write, () => {
+        if (!isFailing) beginFailing();
+        isFailing = true;
+      });
+    } finally {
+      if (isFailing) endFailing();
+    }
+  }
+
+  async function keepTrying(
+    what: LogFields,
+    write: () => Promise<void>,
+    onRefused: () => void,
+  ): Promise<KeepResult> {
     let triesLeft: number = LIMITS.unexplainedWriteTriesMax;
-    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, WAIT_MAX_MS)) {
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = longerWait(waitMs)) {
       const isLast = stopping;
       const failure = await failureOf(write);
       if (failure === null) return 'written';
-      if (failure.kind === 'unexplained') triesLeft--;
+      if (failure.kind === 'passing') onRefused();
+      else triesLeft--;
       const end = endOf(failure, { isLast: isLast || triesLeft === 0 });
       const error = describeError(failure.error);
       log.error('dispatch.write-failed', { ...what, error, givenUp: end !== null });
@@ -61,19 +101,30 @@ export function createKeeper({ clock, log }: { clock: Clock; log: Log }): Keeper
     }
   }
 
+  function enqueue(what: LogFields, write: () => Promise<void>): void {
+    if (waiting >= LIMITS.recordsWaitingMax) {
+      log.error('dispatch.write-dropped', { ...what, waiting });
+      return;
+    }
+    waiting++;
+    tail = tail.then(async () => {
+      await keep(what, write);
+      waiting--;
+    });
+  }
+
   return {
     keep,
-    enqueue(what, write) {
-      if (waiting >= LIMITS.recordsWaitingMax) {
-        log.error('dispatch.write-dropped', { ...what, waiting });
-        return;
-      }
-      waiting++;
-      tail = tail.then(async () => {
-        await keep(what, write);
-        waiting--;
-      });
+    enqueue,
+    async tryThenEnqueue(what, write) {
+      const failure = await failureOf(write);
+      if (failure === null) return;
+      if (failure.kind !== 'passing') throw failure.error;
+      beginFailing();
+      enqueue(what, write);
+      void tail.then(endFailing);
     },
+    failingSince: () => since,
     async idle() {
       await tail;
     },
@@ -108,4 +159,8 @@ async function failureOf(write: () => Promise<void>): Promise<Failure | null> {
 function endOf({ kind }: Failure, { isLast }: { isLast: boolean }): KeepResult | null {
   if (kind === 'unfit') return 'unfit';
   return isLast ? 'given-up' : null;
+}
+
+function longerWait(waitMs: number): number {
+  return Math.min(waitMs * 2, LIMITS.writeRetryMaxMs);
 }

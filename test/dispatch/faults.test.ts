@@ -43,7 +43,7 @@ const DISK_FULL = new SpoolRefusal('disk-full', 'told by the test');
 
 /** The real spool, one call of which fails, as on a full disk, while `isBroken` says so. */
 function breakable(
-  name: 'settle' | 'claimDue' | 'events',
+  name: 'settle' | 'claimDue' | 'events' | 'putFact',
   isBroken: () => boolean,
   error: Error = DISK_FULL,
 ): Spool {
@@ -151,19 +151,47 @@ describe('a spool that cannot write', () => {
     expect(mailbox.asked).toHaveLength(1);
   });
 
-  it('stops further sending after as many unrecorded deliveries as there are connections', async () => {
+  it('starts nothing more from the first result that cannot be recorded until it is, and says why', async () => {
     let isBroken = true;
-    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits: { connections: 2 } });
-    for (let i = 0; i < 6; i++) await accept(test.spool, clock);
-    const { pass } = await run(
+    const gate = createGate();
+    const mailbox = createScriptedRoute({
+      ...{ id: 'mailbox', clock, answer: gate.answer },
+      limits: { connections: 2 },
+    });
+    const ids: string[] = [];
+    for (let i = 0; i < 6; i++) ids.push(await accept(test.spool, clock));
+    const { dispatch, pass, quiet } = await run(
       mailbox,
       breakable('settle', () => isBroken),
     );
+    gate.release();
+    await quiet();
+    // The other that was under way ends as well, and its result is kept.
+    gate.release();
     await pass(10 * MINUTE, 10_000);
     expect(mailbox.asked).toHaveLength(2);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'paused', pause: { code: 'dispatch.unrecordable' } });
     isBroken = false;
-    await pass(2 * MINUTE);
+    mailbox.answer = delivered;
+    await pass(MINUTE);
+    for (const id of ids) expect(await statesOf(test.spool, id)).toEqual(['delivered']);
     expect(mailbox.asked).toHaveLength(6);
+    expect(dispatch.routes()[0]).toMatchObject({ state: 'open', pause: null });
+  });
+
+  it('sends nothing when even the first write of the start fails, and goes on within a minute', async () => {
+    let isBroken = true;
+    const id = await accept(test.spool, clock);
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock });
+    const { pass } = await run(
+      mailbox,
+      breakable('putFact', () => isBroken),
+    );
+    await pass(10 * MINUTE, 10_000);
+    expect(mailbox.asked).toEqual([]);
+    isBroken = false;
+    await pass(MINUTE);
+    expect(await statesOf(test.spool, id)).toEqual(['delivered']);
   });
 
   it('frees the place of a settlement that fails for no known reason, and never sends that message again', async () => {
