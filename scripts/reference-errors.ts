@@ -1,5 +1,7 @@
 /** Renders docs/reference/replies.md and errors.md from the tables of the rooms. */
 
+import { HELD_ADVICE } from '../src/advice.ts';
+import { PROBLEMS as BACKUP_PROBLEMS } from '../src/backup/problems.ts';
 import { PROBLEMS as CLI_PROBLEMS } from '../src/cli/problems.ts';
 import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
@@ -8,6 +10,7 @@ import { HELD_PART } from '../src/core/message-partial.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
 import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
 import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
+import { PROBLEMS as NOTICE_PROBLEMS } from '../src/notices/problems.ts';
 import { PROBLEMS as AGENT_PROBLEMS } from '../src/problems.ts';
 import { RELOAD_PROBLEMS } from '../src/reload.ts';
 import { MESSAGES } from '../src/routes/explanations.ts';
@@ -53,12 +56,11 @@ function sections(): Section[] {
       intro: 'The sentence goes to the panel of the device; the code stands in the log.',
       rows: [
         ...fromTable({ ...REPLIES, ...SILENT_REFUSALS }),
-        {
-          ...HELD_UNKNOWN_DEVICE,
-          advice: 'Release it with `scanferry queue release`, or add the device to devices.',
-        },
+        ...[HELD_UNKNOWN_DEVICE, HELD_UNFINISHED].map((held) => ({
+          ...held,
+          advice: HELD_ADVICE[held.code],
+        })),
         { ...HELD_PART, advice: 'Nothing: parts that are not whole within ten minutes go on as they came.' },
-        { ...HELD_UNFINISHED, advice: 'Release it to send the part there is, or cancel it and scan again.' },
       ],
     },
     { title: 'On the way to Microsoft 365', intro: 'These pause a route.', rows: fromTable(FAULTS) },
@@ -85,6 +87,11 @@ function sections(): Section[] {
       })),
     },
     {
+      title: 'Notices to people',
+      intro: 'Told by no further notice; these stand in the events, the log and in health.',
+      rows: rowsOf(NOTICE_PROBLEMS),
+    },
+    {
       title: 'The spool',
       intro: '',
       rows: [
@@ -102,6 +109,7 @@ function sections(): Section[] {
         ...rowsOf(CONTROL_PROBLEMS),
         ...rowsOf(INTAKE_PROBLEMS),
         ...rowsOf(CLI_PROBLEMS),
+        ...rowsOf(BACKUP_PROBLEMS),
         portTaken('…', 443, '…'),
       ],
     },

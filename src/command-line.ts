@@ -13,6 +13,7 @@ import { describeError, type Log } from './core/log.ts';
 import { runDemo } from './demo.ts';
 import { createLog } from './log.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
+import { copyRestingSpool } from './spool-copy.ts';
 import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
 const profiles = builtInCatalogue();
@@ -28,6 +29,8 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     version: { version: VERSION, built: BUILT, node: process.version },
     profileIds,
     runAgent: (request) => runAgent(request, startWorker),
+    copyRestingSpool: (dataDir, options) =>
+      copyRestingSpool({ dataDir, startWorker, log: createLog('warn') }, options),
     runDemo: (request) =>
       runDemo({
         ...{ ...request, profiles, startWorker, output: terminalOutput },

@@ -22,6 +22,8 @@ export interface CliDeps {
   profileIds: string[];
   /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
   runAgent(request: RunRequest): Promise<ExitCode>;
+  /** Copies the spool of a data folder in which no agent runs; null where there is none. */
+  copyRestingSpool(dataDir: string, options: { messages: boolean }): Promise<string | null>;
   runDemo(request: DemoRequest): Promise<ExitCode>;
 }
 

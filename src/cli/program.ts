@@ -1,6 +1,7 @@
 /** The command line: what commands there are. Each file beside this one adds its own. */
 import { Command, CommanderError } from 'commander';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
+import { addBackupCommand } from './backup.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
@@ -9,6 +10,7 @@ import { reportError } from './output.ts';
 import { PROBLEMS } from './problems.ts';
 import { addQueueCommand } from './queue.ts';
 import { addReloadCommand } from './reload.ts';
+import { addRestoreCommand } from './restore.ts';
 import { addRoutesCommand } from './routes.ts';
 import { addRunCommand } from './run.ts';
 import { addSecretCommand } from './secret.ts';
@@ -27,6 +29,8 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addSendTestCommand,
   addSecretCommand,
   addCertificateCommand,
+  addBackupCommand,
+  addRestoreCommand,
   addVersionCommand,
 ];
 

@@ -25,6 +25,8 @@ export interface LoadOptions {
 export interface LoadedConfig {
   /** Null when there is at least one error. */
   config: Config | null;
+  /** Files that the config names, absolute; as far as it could be read. */
+  files: string[];
   problems: ConfigProblem[];
 }
 
@@ -36,7 +38,7 @@ export function checkConfig(options: LoadOptions): LoadedConfig {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const message = `the config can't be read: ${describeError(error)}; name the file with --config or SCANFERRY_CONFIG`;
-    return { config: null, problems: [{ severity: 'error', file, line: null, key: '', message }] };
+    return { config: null, files: [], problems: [{ severity: 'error', file, line: null, key: '', message }] };
   }
   return checkText(file, text, options);
 }
@@ -53,26 +55,25 @@ export function loadConfig(options: LoadOptions): { config: Config; warnings: Co
 function checkText(file: string, text: string, options: LoadOptions): LoadedConfig {
   const yaml = readYaml(file, text);
   const problems = [...yaml.problems];
+  const files: string[] = [];
   const add = (severity: 'error' | 'warning', at: ConfigPath, message: string): void => {
     problems.push({ severity, file, line: yaml.lineOf(at), key: formatKey(at), message });
   };
   const hasErrors = () => problems.some((problem) => problem.severity === 'error');
-  if (hasErrors()) return { config: null, problems };
+  if (hasErrors()) return { config: null, problems, files };
   if (!isRecord(yaml.data)) {
     add(
       'error',
       [],
       'expected keys such as site, routes and intake; docs/reference/settings.md shows them all',
     );
-    return { config: null, problems };
+    return { config: null, problems, files };
   }
-  const parsed = parse(
-    withDataDir(yaml.data, path.dirname(file), options.dataDir),
-    path.dirname(file),
-    options.env,
-    add,
-  );
-  if (parsed === null || hasErrors()) return { config: null, problems };
+  const baseDir = path.dirname(file);
+  const parsed = parse(withDataDir(yaml.data, baseDir, options.dataDir), {
+    ...{ baseDir, env: options.env, add, onFile: (name) => void files.push(name) },
+  });
+  if (parsed === null || hasErrors()) return { config: null, problems, files };
 
   const config: Config = {
     ...parsed,
@@ -80,20 +81,24 @@ function checkText(file: string, text: string, options: LoadOptions): LoadedConf
   };
   for (const finding of checkRules(config, options.profileIds))
     add(finding.severity, finding.path, finding.message);
-  return { config: hasErrors() ? null : config, problems };
+  return { config: hasErrors() ? null : config, problems, files };
+}
+
+interface ParseContext {
+  baseDir: string;
+  env: LoadOptions['env'];
+  add(severity: 'error' | 'warning', at: ConfigPath, message: string): void;
+  onFile(file: string): void;
 }
 
 /** Resolves files and secrets, then lets the schema judge; a key already reported is not reported twice. */
 function parse(
   raw: Record<string, unknown>,
-  baseDir: string,
-  env: LoadOptions['env'],
-  add: (severity: 'error' | 'warning', at: ConfigPath, message: string) => void,
+  { baseDir, env, add, onFile }: ParseContext,
 ): z.output<typeof configSchema> | null {
   const reported = new Set<string>();
   const resolved = resolveMarked(configSchema, raw, {
-    baseDir,
-    env,
+    ...{ baseDir, env, onFile },
     readSecret: secretReader(raw['dataDir']),
     problem: (severity, at, message) => {
       if (severity === 'error') reported.add(formatKey(at));

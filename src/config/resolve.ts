@@ -14,6 +14,8 @@ export interface ResolveContext {
   /** Reads the box's encrypted store; undefined when it has no such name. */
   readSecret(name: string): string | undefined;
   problem(severity: 'error' | 'warning', path: ConfigPath, message: string): void;
+  /** Told every file that the config names, whether it can be read or not. */
+  onFile?(file: string): void;
 }
 
 /** A key whose problem has been reported; the schema must not report it again. */
@@ -87,6 +89,7 @@ function resolveFile(raw: unknown, at: ConfigPath, context: ResolveContext): Fil
     return UNRESOLVED;
   }
   const file = path.resolve(context.baseDir, raw);
+  context.onFile?.(file);
   try {
     return { path: file, text: readFileSync(file, 'utf8') };
   } catch (error) {
@@ -136,8 +139,11 @@ function lookUp(
         ? { problem: `the environment variable ${name} is not set` }
         : { value };
     }
-    case 'file':
-      return readSecretFile(path.resolve(context.baseDir, name));
+    case 'file': {
+      const file = path.resolve(context.baseDir, name);
+      context.onFile?.(file);
+      return readSecretFile(file);
+    }
     default:
       return {
         problem: `expected { secret: name }, { file: path } or { env: NAME }, but found { ${kind}: … }`,

@@ -1,5 +1,6 @@
 /** The operator's commands, declared once: name, input, and what each does. The CLI, the box page and MQTT are faces of this table. */
 import type * as z from 'zod';
+import { BACKUP_COMMANDS } from './commands/backup.ts';
 import { MESSAGE_COMMANDS } from './commands/messages.ts';
 import { ROUTE_COMMANDS } from './commands/routes.ts';
 import { STATUS_COMMANDS } from './commands/status.ts';
@@ -8,6 +9,7 @@ export const COMMANDS = {
   ...STATUS_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...ROUTE_COMMANDS,
+  ...BACKUP_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -9,6 +9,8 @@ export interface ControlDeps {
   now(): number;
   spool: Spool;
   dispatch: Dispatch;
+  /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove. */
+  copySpool(options: { messages: boolean }): Promise<string>;
   /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */
   reload(by: string): Promise<ReloadReport>;
 }

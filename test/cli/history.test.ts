@@ -70,6 +70,7 @@ async function cli(...argv: string[]): Promise<{ code: number; text: string; jso
     version: { version: '0.0.0', built: null, node: process.version },
     profileIds: [],
     runAgent: notHere,
+    copyRestingSpool: async () => null,
     runDemo: notHere,
   };
   const code = await runCli(['--data', `${agent.directory}/data`, ...argv], deps);

@@ -1,0 +1,57 @@
+/** Writes a backup: whole under its name, or not at all. */
+import { existsSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
+import { type ArchiveEntry, archive, type Manifest } from './archive.ts';
+import { sealed } from './cipher.ts';
+import { PROBLEMS } from './problems.ts';
+
+export interface BackupRequest {
+  /** File to write. */
+  out: string;
+  /** Replace a file of this name. */
+  force: boolean;
+  passphrase: string;
+  manifest: Manifest;
+  entries: readonly ArchiveEntry[];
+}
+
+/** Resolves with the size of the file in bytes. Rejects with OperatorError; no half file is left then. */
+export async function writeBackup(request: BackupRequest): Promise<number> {
+  const { out, passphrase } = request;
+  if (passphrase === '') throw new OperatorError(PROBLEMS.passphraseEmpty(), { exitCode: 2 });
+  if (existsSync(out) && !request.force) throw new OperatorError(PROBLEMS.exists(out), { exitCode: 2 });
+  const partial = `${out}.part`;
+  try {
+    const bytes = await write(partial, sealed(archive(request.manifest, request.entries), passphrase));
+    await rename(partial, out);
+    await syncFolder(path.dirname(out));
+    return bytes;
+  } catch (error) {
+    await rm(partial, { force: true });
+    if (error instanceof OperatorError) throw error;
+    throw new OperatorError(PROBLEMS.notWritten(out, describeError(error)), { cause: error });
+  }
+}
+
+async function write(file: string, bytes: AsyncIterable<Buffer>): Promise<number> {
+  const handle = await open(file, 'w', 0o600);
+  try {
+    for await (const chunk of bytes) await handle.writeFile(chunk);
+    await handle.sync();
+    return (await handle.stat()).size;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Puts a backup back: everything is opened and checked in a folder beside its place first, and moved last.
+ *
+ * The box key is moved last of all. An agent refuses to start on a spool without its key, so a restore that was
+ * interrupted is noticed and can be repeated.
+ */
+import {
+  chownSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
+import { chmod, open, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { writeFileDurably } from '../config/files.ts';
+import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
+import { type Manifest, readArchive } from './archive.ts';
+import { opened } from './cipher.ts';
+import { ASIDE_PREFIX, STAGING_PREFIX } from './contents.ts';
+import { PROBLEMS } from './problems.ts';
+
+export interface RestoreRequest {
+  /** The backup. */
+  file: string;
+  passphrase: string;
+  /** Data folder to fill; null takes the one of the backup. */
+  dataDir: string | null;
+  /** Config file to write; null leaves the config out. */
+  configFile: string | null;
+  /** Rejects when an agent runs with this data folder. */
+  assertNoAgent(dataDir: string): Promise<void>;
+  /** Move aside what is in the way. */
+  force: boolean;
+  /** For the name of what is moved aside, epoch milliseconds. */
+  now: number;
+}
+
+export interface RestoreReport {
+  manifest: Manifest;
+  dataDir: string;
+  /** Files of the config that were written. */
+  config: string[];
+  /** Files outside of the config's folder that were there already and stayed as they are. */
+  leftAlone: string[];
+  /** Where what was in the way is now. */
+  movedAside: string[];
+}
+
+const BOX_KEY = 'box.key';
+
+/** Rejects with OperatorError; what was there before is as it was then. */
+export async function restoreBackup(request: RestoreRequest): Promise<RestoreReport> {
+  if (!existsSync(request.file)) {
+    throw new OperatorError(PROBLEMS.unreadable(request.file, 'there is no such file'), { exitCode: 2 });
+  }
+  let staging: Staging | null = null;
+  const bytes = opened(createReadStream(request.file), request.passphrase);
+  try {
+    const manifest = await readArchive(
+      bytes,
+      async (found) => {
+        staging = await prepare(request, found);
+      },
+      async (name, mode, content) => stage(required(staging), name, mode, content),
+    );
+    return settle(request, manifest, required(staging));
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    const place = (staging as Staging | null)?.dataDir ?? request.file;
+    throw new OperatorError(PROBLEMS.notRestored(place, describeError(error)), { cause: error });
+  } finally {
+    const made = staging as Staging | null;
+    if (made !== null) await rm(made.folder, { recursive: true, force: true });
+  }
+}
+
+interface Staging {
+  dataDir: string;
+  /** Inside the data folder, so that moving out of it is a rename on the same file system. */
+  folder: string;
+}
+
+function required(staging: Staging | null): Staging {
+  if (staging === null) throw new OperatorError(PROBLEMS.notABackup());
+  return staging;
+}
+
+async function prepare(request: RestoreRequest, manifest: Manifest): Promise<Staging> {
+  const { dataDir, configFile, force } = request;
+  const target = dataDir ?? manifest.config?.dataDir;
+  if (target === undefined) throw new OperatorError(PROBLEMS.noDataFolder(), { exitCode: 2 });
+  await request.assertNoAgent(target);
+  if (!force && existsSync(target) && readdirSync(target).length > 0) {
+    throw new OperatorError(PROBLEMS.inTheWay(`The data folder ${target}`), { exitCode: 2 });
+  }
+  if (!force && configFile !== null && manifest.config !== null && existsSync(configFile)) {
+    throw new OperatorError(PROBLEMS.inTheWay(`The config ${configFile}`), { exitCode: 2 });
+  }
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  return { dataDir: target, folder: mkdtempSync(path.join(target, STAGING_PREFIX)) };
+}
+
+/** Names come out of an authenticated file, and are not believed all the same. */
+const NAME = /^(?:data|config|files)\/(?!.*(?:^|\/)\.\.(?:\/|$)).+$/;
+
+async function stage(
+  { folder }: Staging,
+  name: string,
+  mode: number,
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (!NAME.test(name)) throw new OperatorError(PROBLEMS.damaged());
+  const file = path.join(folder, name);
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    for await (const chunk of content) await handle.writeFile(chunk);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await chmod(file, mode & 0o777);
+}
+
+function settle(request: RestoreRequest, manifest: Manifest, { dataDir, folder }: Staging): RestoreReport {
+  const stamp = new Date(request.now).toISOString().replace(/[:.]/g, '-');
+  const movedAside = moveAside(dataDir, path.join(dataDir, `${ASIDE_PREFIX}${stamp}`));
+  const { configFile } = request;
+  const config = configFile === null ? [] : placeConfig(folder, configFile, manifest, stamp, movedAside);
+  const leftAlone = placeFiles(path.join(folder, 'files'));
+  const names = namesIn(path.join(folder, 'data')).sort(
+    (a, b) => Number(a === BOX_KEY) - Number(b === BOX_KEY),
+  );
+  for (const name of names) renameSync(path.join(folder, 'data', name), path.join(dataDir, name));
+  giveToOwner(dataDir, names);
+  return { manifest, dataDir, config, leftAlone, movedAside };
+}
+
+/** Only after everything has been opened and checked. */
+function moveAside(dataDir: string, aside: string): string[] {
+  const inTheWay = readdirSync(dataDir).filter(
+    (name) => !name.startsWith(STAGING_PREFIX) && !name.startsWith(ASIDE_PREFIX),
+  );
+  if (inTheWay.length === 0) return [];
+  mkdirSync(aside, { mode: 0o700 });
+  for (const name of inTheWay) renameSync(path.join(dataDir, name), path.join(aside, name));
+  return [aside];
+}
+
+function placeConfig(
+  folder: string,
+  configFile: string,
+  manifest: Manifest,
+  stamp: string,
+  movedAside: string[],
+): string[] {
+  const root = path.join(folder, 'config');
+  return filesIn(root).map((name) => {
+    const isConfig = name === manifest.config?.name;
+    const target = isConfig ? configFile : path.join(path.dirname(configFile), name);
+    if (existsSync(target)) {
+      const aside = `${target}.${ASIDE_PREFIX}${stamp}`;
+      renameSync(target, aside);
+      movedAside.push(aside);
+    }
+    moveFile(path.join(root, name), target);
+    return target;
+  });
+}
+
+/** Files that the config names elsewhere go back to where they were, unless something is there. */
+function placeFiles(root: string): string[] {
+  const leftAlone: string[] = [];
+  for (const name of filesIn(root)) {
+    const target = path.join('/', name);
+    if (existsSync(target)) leftAlone.push(target);
+    else moveFile(path.join(root, name), target);
+  }
+  return leftAlone;
+}
+
+/** These are small, and their place may be on another file system. */
+function moveFile(from: string, to: string): void {
+  writeFileDurably(to, readFileSync(from), statSync(from).mode & 0o777);
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** Paths of all files below, relative to it. */
+function filesIn(root: string): string[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
+}
+
+/** Restored by root, read by the user of the agent: whoever owns the data folder. */
+function giveToOwner(dataDir: string, names: readonly string[]): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dataDir);
+  const give = (file: string): void => {
+    chownSync(file, uid, gid);
+    if (statSync(file).isDirectory()) for (const name of readdirSync(file)) give(path.join(file, name));
+  };
+  for (const name of names) give(path.join(dataDir, name));
+}
