@@ -87,6 +87,18 @@ export interface EventData {
     scope?: 'outside';
   };
   'route.resumed': { route: string; pausedMs: number; by: string; scope?: 'outside' };
+  /** A signed command over MQTT, or a button of Home Assistant: who asked for what. */
+  'command.received': { verb: string; key: string; nonce: string | null };
+  'command.finished': {
+    verb: string;
+    key: string;
+    nonce: string | null;
+    outcome: 'succeeded' | 'failed';
+    code: string | null;
+    tookMs: number;
+  };
+  /** One that was not obeyed. Key and nonce are what it says, not what is proved; `more` were not recorded before it. */
+  'command.rejected': { verb: string; key: string | null; nonce: string | null; code: string; more: number };
   'spool.salvaged': { damagedFile: string; messages: number; lost: number };
   'clock.unset': { now: number };
   'clock.set': { now: number };

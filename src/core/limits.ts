@@ -192,6 +192,39 @@ export const LIMITS = {
   brokerPacketBytesMax: 256 * KIB,
   /** MQTT: saying goodbye; after it the socket is cut. */
   brokerGoodbyeMaxMs: 2 * SECOND,
+  /** MQTT: events in one look at the table, and told a second after an outage: ten thousand sites come back at once. */
+  reportEventBatchMax: 100,
+  reportEventsPerSecondMax: 20,
+  /** MQTT: events passed over at once when the site reports for the first time. */
+  reportEventSkipMax: 1000,
+  /** MQTT: how often the event cursor is written: a few hundred small writes a day at most. */
+  reportCursorEveryMs: 5 * MINUTE,
+  /** MQTT: least time between two publications of health, and when its numbers are told again without a change. */
+  reportHealthMinGapMs: 2 * SECOND,
+  reportHealthRefreshMs: 5 * MINUTE,
+  /** MQTT: least time between two answers to our own `offline`, should somebody publish it again and again. */
+  reportOnlineAgainMs: 5 * SECOND,
+  /** MQTT: Home Assistant starts: all sites announce themselves again, spread over this (its documentation asks for it). */
+  reportHomeAssistantSpreadMs: 30 * SECOND,
+  /** MQTT: devices whose state is published; a site has a few dozen. */
+  reportDevicesMax: 256,
+  /** Commands: one with a whole config or a pack of profiles fits. */
+  commandBytesMax: 192 * KIB,
+  /** Commands: the JSON of a result; below what a broker takes of a site by default. */
+  commandResultBytesMax: 128 * KIB,
+  /** Commands: being carried out at once, and behind them. */
+  commandsAtOnceMax: 4,
+  commandsWaitingMax: 16,
+  /** Commands: the longest life that a signature may give, and how far the clocks of both sides may differ. */
+  commandLifeMaxMs: 24 * 60 * MINUTE,
+  commandClockSkewMs: MINUTE,
+  /** Commands: nonces remembered, and how long after the end of the command. */
+  commandNoncesMax: 10_000,
+  commandNonceKeepMs: 24 * 60 * MINUTE,
+  /** Commands: rejected ones that are recorded and answered in a minute; nobody may wear the disk by sending nonsense. */
+  commandRejectionsPerMinuteMax: 10,
+  /** Home Assistant: presses of a button that are obeyed in a minute; anybody on the broker can press. */
+  buttonPressesPerMinuteMax: 6,
   /** Fleet: sites of one broker that are watched; the tenth thousand was measured, and a broker carries few more. */
   fleetSitesMax: 20_000,
   /** Fleet: devices kept of one site; a site has a few dozen. */
