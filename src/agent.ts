@@ -5,6 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import { createAgentNotices } from './agent-notices.ts';
 import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
+import { assertWritable } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
 import type { ReloadReport } from './control/deps.ts';
 import { type ControlServer, createControlServer } from './control/server.ts';
@@ -12,7 +13,6 @@ import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
-import { createKeeper } from './dispatch/keeper.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import { type Authority, openAuthority } from './intake/authority.ts';
 import { createIntake } from './intake/intake.ts';
@@ -22,6 +22,7 @@ import { unpackNativeAddon } from './native.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { createReloader, type InForce, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
 import { createRoutesInUse } from './routes-in-use.ts';
+import { keepStartRecord, recordStop } from './run-record.ts';
 import { sendTestScan } from './send-test.ts';
 import { createSpool } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
@@ -76,6 +77,7 @@ export function createAgent(deps: AgentDeps): Agent {
   let rooms: Agent['rooms'] | null = null;
   const inForce: InForce = { config, routes: [], listeners: [] };
   let reloader: Reloader | null = null;
+  let isStartRecorded = false;
   const fatal = Promise.withResolvers<never>();
   // Whoever awaits `fatal` sees it; before that it must not end the process by itself.
   fatal.promise.catch(() => {});
@@ -92,6 +94,7 @@ export function createAgent(deps: AgentDeps): Agent {
   };
 
   async function start(): Promise<AgentStarted> {
+    assertWritable(config.dataDir);
     const key = openBoxKey(config.dataDir);
     const spool = createSpool({
       clock,
@@ -144,9 +147,10 @@ export function createAgent(deps: AgentDeps): Agent {
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', control).start();
     started('start record', keepStartRecord(deps, spool));
+    isStartRecorded = true;
     started('routes', routesInUse);
-    await started('dispatch', dispatch).start();
     await started('join', join).start();
+    await started('dispatch', dispatch).start();
     const notices = createAgentNotices({
       clock,
       spool,
@@ -154,8 +158,8 @@ export function createAgent(deps: AgentDeps): Agent {
       inForce,
       log: log.child({ room: 'notices' }),
     });
-    await started('notices', notices).start();
-    // Side by side, so that at a stop each has all the time there is.
+    // Side by side with dispatch, so that at a stop each has all the time there is.
+    await startedBeside('notices', notices).start();
     inForce.listeners = await startedBeside('intake', intake).start();
     const page = started('web', createBoxPage({ log: log.child({ room: 'web' }), authority }));
     const webPort = await page.show(config, certificate);
@@ -185,12 +189,16 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   async function stop(): Promise<void> {
-    for (const stage of running.splice(0).reverse()) await Promise.all(stage.map(stopRoom));
+    await stopRooms();
     log.info('agent.stopped');
   }
 
+  async function stopRooms(): Promise<void> {
+    for (const stage of running.splice(0).reverse()) await Promise.all(stage.map(stopRoom));
+  }
+
   async function stopRoom(room: Stoppable): Promise<void> {
-    if (room.name === 'spool') await recordStop(deps, rooms?.spool);
+    if (room.name === 'spool' && isStartRecorded) await recordStop(deps, rooms?.spool);
     try {
       await room.stop();
     } catch (error) {
@@ -208,7 +216,7 @@ export function createAgent(deps: AgentDeps): Agent {
       try {
         return await start();
       } catch (error) {
-        await stop();
+        await stopRooms();
         throw error;
       }
     },
@@ -219,31 +227,6 @@ export function createAgent(deps: AgentDeps): Agent {
       return requireRooms();
     },
   };
-}
-
-/**
- * Writes the event of the start, before anything else is written. A full disk delays the event and not the start:
- * devices are to hear 452, not a refused connection.
- */
-function keepStartRecord({ clock, log }: AgentDeps, spool: Spool): Pick<Stoppable, 'stop'> {
-  const keeper = createKeeper({ clock, log });
-  const type = 'agent.started';
-  keeper.enqueue({ write: type }, () => spool.record({ type, data: { version: VERSION } }));
-  return {
-    async stop() {
-      keeper.stop();
-      await keeper.idle();
-    },
-  };
-}
-
-async function recordStop(deps: AgentDeps, spool: Spool | undefined): Promise<void> {
-  try {
-    await spool?.record({ type: 'agent.stopped', data: { clean: true } });
-  } catch (error) {
-    // A spool that died is why we stop; its own error has been reported.
-    deps.log.warn('agent.stop-not-recorded', { error: describeError(error) });
-  }
 }
 
 interface ControlParts {

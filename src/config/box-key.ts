@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { OperatorError } from '../core/errors.ts';
-import { describeError } from '../core/log.ts';
 import { SEAL_KEY_BYTES } from '../core/seal.ts';
+import { explainDataFolder } from './data-folder.ts';
 import { PROBLEMS } from './errors.ts';
 import { PRIVATE_MODE, writeFileDurably } from './files.ts';
 
@@ -19,7 +19,7 @@ const SEALED_FILES = ['spool.db', 'secrets.json'] as const;
 export function readBoxKey(dataDir: string): Buffer | null {
   const file = path.join(dataDir, FILE_NAME);
   if (!existsSync(file)) return null;
-  const key = Buffer.from(explained(dataDir, () => readFileSync(file, 'utf8')).trim(), 'base64');
+  const key = Buffer.from(explainDataFolder(dataDir, () => readFileSync(file, 'utf8')).trim(), 'base64');
   if (key.length === SEAL_KEY_BYTES) return key;
   throw new OperatorError(PROBLEMS.boxKeyDamaged(file, giveUpAdvice(dataDir)));
 }
@@ -40,20 +40,10 @@ export function openBoxKey(dataDir: string): Buffer {
   }
   const key = randomBytes(SEAL_KEY_BYTES);
   const text = `${key.toString('base64')}\n`;
-  explained(dataDir, () => writeFileDurably(path.join(dataDir, FILE_NAME), text, PRIVATE_MODE));
+  explainDataFolder(dataDir, () => writeFileDurably(path.join(dataDir, FILE_NAME), text, PRIVATE_MODE));
   return key;
 }
 
 function giveUpAdvice(dataDir: string): string {
   return `Restore ${FILE_NAME} from a backup; to give up the stored secrets and the scans still waiting, move ${[FILE_NAME, ...SEALED_FILES].join(', ')} out of ${dataDir}.`;
-}
-
-/** Errors of the file system are the operator's to mend. */
-function explained<T>(dataDir: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
-    throw new OperatorError(PROBLEMS.dataFolderUnusable(dataDir, describeError(cause)), { cause });
-  }
 }

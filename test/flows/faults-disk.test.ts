@@ -155,6 +155,18 @@ describe('a disk that is nearly full', () => {
   });
 });
 
+it('a data folder on a disk that is mounted read-only ends the start with one sentence', async () => {
+  const disk = await mountSmallDisk('48m');
+  const dataDir = path.join(disk, 'data');
+  const site = await start(dataDir, 'minFreeBytes: 0');
+  await site.agent.stop();
+  await runOrThrow('mount', ['-o', 'remount,ro', disk]);
+  const { code, stdout, stderr } = await site.scanferry('run');
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(/^scanferry: The data folder \S+ can't be used \(EROFS: read-only file system/);
+  expect(stderr.trim().split('\n')).toHaveLength(2);
+});
+
 /** Bytes of bodies and recipients in each state but `sending`, which comes and goes with attempts. */
 async function spoolFigures(site: ChildSite): Promise<{ bodyBytes: number; kept: number }> {
   // The command line prints the agent's own status (control/commands.ts AgentStatus).
