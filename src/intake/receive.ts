@@ -161,7 +161,10 @@ function createSink(
     async finish(message, repairs) {
       await attempt(async () => {
         await put(pass.end());
-        await receipt?.commit({ ...message(), messageIdHeader: pass.messageId(), repairs: repairs() });
+        await receipt?.commit({
+          ...{ ...message(), messageIdHeader: pass.messageId(), repairs: repairs() },
+          ...(pass.isAutomatic() ? { origin: 'automatic' as const } : {}),
+        });
       });
       return failure;
     },

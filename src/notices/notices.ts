@@ -170,7 +170,8 @@ export function createNotices(deps: NoticesDeps): Notices {
     },
     async replace(next) {
       config = next;
-      passes.plan(0);
+      // Where notices begin or end is then settled, for whatever comes after.
+      await passes.now();
     },
     async trouble() {
       const failed = state?.failed ?? null;

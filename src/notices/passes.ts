@@ -8,6 +8,8 @@ export interface Passes {
   start(): void;
   /** Wants a pass in `delayMs` or earlier. */
   plan(delayMs: number): void;
+  /** Passes at once; resolves when that is over, well or not. */
+  now(): Promise<void>;
   /** Resolves when none is under way. */
   stop(): Promise<void>;
 }
@@ -31,7 +33,12 @@ export function createPasses(
 
   function begin(): void {
     planned = null;
+    void now();
+  }
+
+  function now(): Promise<void> {
     running = running.then(() => (isStopped ? undefined : passSafely()));
+    return running;
   }
 
   async function passSafely(): Promise<void> {
@@ -50,6 +57,7 @@ export function createPasses(
       plan(0);
     },
     plan,
+    now,
     async stop() {
       isStopped = true;
       planned?.timer.cancel();

@@ -181,9 +181,14 @@ function factsOf(head: MessageHead, config: NoticeConfig): string[] {
     `Device:         ${deviceName(head, config)}${device.id === null ? '' : `, ${device.address}`}`,
     `Received:       ${localTime(receivedAt)}`,
     `Sender:         ${sender === '' ? '<>' : sender}`,
-    `Size:           ${(bodyBytes / 1024 ** 2).toFixed(2)} MB`,
+    `Size:           ${sizeOf(bodyBytes)}`,
     `Message id:     ${id}`,
   ];
+}
+
+function sizeOf(bytes: number): string {
+  const mib = bytes / 1024 ** 2;
+  return mib < 1 ? `${Math.ceil(bytes / 1024)} KB` : `${mib.toFixed(1)} MB`;
 }
 
 /** Recipients with the same trouble stand together. */

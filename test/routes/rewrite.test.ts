@@ -2,7 +2,13 @@
 import { expect, test } from 'vitest';
 import type { SenderRewrite } from '../../src/core/message.ts';
 import { findHeaderEnd, parseHeader, renderHeader } from '../../src/routes/header.ts';
-import { type SenderRule, shapeAs, shapeForMailbox, shapePlain } from '../../src/routes/rewrite.ts';
+import {
+  type SenderRule,
+  shapeAs,
+  shapeForMailbox,
+  shapeForMx,
+  shapePlain,
+} from '../../src/routes/rewrite.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 import { message } from './bench.ts';
 
@@ -40,6 +46,26 @@ test('rewrites both when only the author is foreign', () => {
 
 test('counts the null sender as foreign', () => {
   expect(shape(lines(`From: <${MAILBOX}>`), { sender: '' }).sender).toBe(MAILBOX);
+});
+
+test('leaves an author alone that the mailbox may send as when only the envelope has no sender', () => {
+  const sendAs = ['it@contoso.com'];
+  const { sender, header } = shape(lines('From: <it@contoso.com>'), { sender: '', sendAs });
+  expect([sender, header]).toEqual([MAILBOX, ['From: <it@contoso.com>']]);
+});
+
+test.each([
+  ['of a notice is its author without a certificate', 'notice', false, 'it@contoso.com'],
+  ['of a notice stays null where the certificate says who sends', 'notice', true, ''],
+  ['of a message stays as the device gave it', undefined, false, ''],
+] as const)('to the MX, the null sender %s', (_name, origin, hasCertificate, expected) => {
+  const { head } = message({ sender: '' });
+  const shaped = shapeForMx(
+    lines('From: "IT" <it@contoso.com>'),
+    { ...head, ...(origin ? { origin } : {}) },
+    { hasCertificate },
+  );
+  expect(shaped.sender).toBe(expected);
 });
 
 test('off changes nothing but Bcc', () => {

@@ -2,7 +2,7 @@
  * The one pass over a message on its way into the spool: line ends, header, body lines. Bytes that need nothing
  * pass as they came, and memory stays flat: the header block and one line are all that is held.
  */
-import { createHeaderReader, fieldValue, type HeaderRead } from '../../core/header-reader.ts';
+import { createHeaderReader, type Field, fieldValue, type HeaderRead } from '../../core/header-reader.ts';
 import { type PartialFacts, partialFacts } from '../../core/message-partial.ts';
 import { type HeaderFacts, repairHeader } from './header-repair.ts';
 import { createLineEnds } from './line-ends.ts';
@@ -21,6 +21,8 @@ export interface RepairPass {
   hasBody(): boolean;
   /** Whether this is a part of a split message; known once the header has ended. */
   partial(): PartialFacts | null;
+  /** Whether a machine wrote it by itself (RFC 3834 section 5); known once the header has ended. */
+  isAutomatic(): boolean;
   /** Known once the header has ended. */
   messageId(): string;
   /** What had to be repaired so far, in the order it was found. */
@@ -34,6 +36,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
   const reader = createHeaderReader(options.headerBytesMax);
   let messageId = options.messageId;
   let partial: PartialFacts | null = null;
+  let automatic = false;
   let body: LongLines | null = null;
 
   function begin({ fields, isSeparated, body: rest }: HeaderRead): Buffer[] | null {
@@ -43,6 +46,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
     if (header.bytes.length > options.headerBytesMax) return null;
     messageId = header.messageId;
     partial = partialFacts(fields);
+    automatic = fields.some(isAutomatic);
     const encoding = fields.find(({ name }) => name === 'content-transfer-encoding');
     const isQuotedPrintable =
       encoding !== undefined && fieldValue(encoding).toLowerCase() === 'quoted-printable';
@@ -67,7 +71,13 @@ export function createRepairPass(options: RepairOptions): RepairPass {
     },
     hasBody: () => body !== null,
     partial: () => partial,
+    isAutomatic: () => automatic,
     messageId: () => messageId,
     repairs: () => [...repairs],
   };
+}
+
+/** Any keyword but `no`; what follows a semicolon are parameters. */
+function isAutomatic(field: Field): boolean {
+  return field.name === 'auto-submitted' && !/^no\s*(?:[;(]|$)/i.test(fieldValue(field));
 }

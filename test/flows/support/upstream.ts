@@ -23,7 +23,8 @@ export interface PostfixSite {
   postfix: Postfix;
   /** Everything between agent and Postfix passes it. */
   wiretap: Wiretap;
-  startAgent(options?: StartOptions): Promise<TestAgent>;
+  /** `lines` is YAML of further top-level keys. */
+  startAgent(options?: StartOptions & { lines?: string }): Promise<TestAgent>;
   stop(): Promise<void>;
 }
 
@@ -47,9 +48,9 @@ export async function startPostfixSite(options: PostfixOptions = {}): Promise<Po
   return {
     postfix,
     wiretap,
-    startAgent: ({ env, listenerTls, ...more } = {}) =>
+    startAgent: ({ env, listenerTls, lines = '', ...more } = {}) =>
       startTestAgent({
-        yaml: siteLines(names, listenerTls) + routes,
+        yaml: siteLines(names, listenerTls) + routes + lines,
         files: { 'ca.pem': postfix.certificates.ca },
         env: { PASSWORD: LOGIN.password, ...env },
         ...more,
