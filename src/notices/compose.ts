@@ -64,7 +64,7 @@ function fieldsOf(
     ['Subject', headerText(`[${siteName}] ${subject}`)],
     ['Message-ID', messageId],
     ['Auto-Submitted', autoSubmitted],
-    // Exchange knows neither of the other two: this keeps its own automatic replies away ([MS-OXCMAIL] 2.2.3.2.14).
+    // Exchange knows neither of the other two: this keeps its own automatic replies away ([MS-OXCMAIL] 2.1.3.2.20).
     ['X-Auto-Response-Suppress', 'All'],
     ['Precedence', 'bulk'],
   ];
