@@ -5,12 +5,30 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { ASSET_FILES } from '../src/pages/assets.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const OUT_FILE = path.join(ROOT, 'dist/scanferry.cjs');
 
 /** Where the box runs: a Raspberry Pi-class machine, or a PC. */
 const TARGETS = ['linux-x64', 'linux-arm64'];
+
+/** Replaces src/pages/assets-embedded.ts by a module that holds what browsers load beside a page. */
+const embedAssets: Plugin = {
+  name: 'embed-assets',
+  setup(context) {
+    context.onLoad({ filter: /\/src\/pages\/assets-embedded\.ts$/ }, () => ({
+      loader: 'js',
+      contents: `export const EMBEDDED_ASSETS = ${JSON.stringify(
+        Object.fromEntries(Object.entries(ASSET_FILES).map(([name, { from }]) => [name, packAsset(from)])),
+      )};`,
+    }));
+  },
+};
+
+function packAsset(from: string): string {
+  return readFileSync(path.resolve(ROOT, 'src/pages', from)).toString('base64');
+}
 
 /** Replaces src/native-embedded.ts by a module that holds the addons. */
 const embedAddons: Plugin = {
@@ -56,7 +74,7 @@ async function main(): Promise<void> {
     legalComments: 'none',
     banner: { js: '#!/usr/bin/env node' },
     define: { 'import.meta.filename': '__filename', BUILD_TIME: JSON.stringify(buildTime()) },
-    plugins: [embedAddons],
+    plugins: [embedAddons, embedAssets],
     logLevel: 'warning',
   });
   chmodSync(OUT_FILE, 0o755);

@@ -11,9 +11,12 @@ import { createSystemClock } from './core/clock.ts';
 import type { ExitCode } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import { runDemo } from './demo.ts';
+import type { FleetRunDeps } from './fleet-run.ts';
+import { createHeldLog } from './held-log.ts';
 import { createLog } from './log.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
 import { copyRestingSpool } from './spool-copy.ts';
+import { processTerminal } from './terminal.ts';
 import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
 const profiles = builtInCatalogue();
@@ -36,8 +39,38 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
         ...{ ...request, profiles, startWorker, output: terminalOutput },
         untilStopped: () => listenForStop().received,
       }),
+    runFleet: (request) => inFleet((fleet, fleetDeps) => fleet.runWatch(request, fleetDeps)),
+    sendFleet: (request) => inFleet((fleet, fleetDeps) => fleet.runSend(request, fleetDeps)),
   };
   return runCli(argv, deps);
+}
+
+/** Loads the fleet, which an agent has no use for, and runs it until it ends or is stopped. */
+async function inFleet(
+  run: (fleet: typeof import('./fleet-run.ts'), deps: FleetRunDeps) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const fleet = await import('./fleet-run.ts');
+  const terminal = processTerminal(process.env);
+  const log = createHeldLog(createLog('warn', 2));
+  // Lines between those of the table would spoil it; where the log goes elsewhere it goes at once.
+  if (terminal === null || !process.stderr.isTTY) log.release();
+  const stop = listenForStop();
+  try {
+    return await run(fleet, {
+      ...{
+        clock: createSystemClock(CLOCK_FLOOR_MS),
+        log,
+        output: terminalOutput,
+        env: process.env,
+        terminal,
+      },
+      random: Math.random,
+      stopped: stop.received,
+    });
+  } finally {
+    stop.unlisten();
+    log.release();
+  }
 }
 
 async function runAgent(request: RunRequest, startWorker: StartWorker): Promise<ExitCode> {

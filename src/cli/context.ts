@@ -2,6 +2,7 @@
 import { type LocateOptions, locateDataDir } from '../config/locate.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
 import type { ExitCode } from '../core/errors.ts';
+import type { SendRequest, WatchRequest } from '../fleet/request.ts';
 import type { Output } from './output.ts';
 
 export interface RunRequest extends LocateOptions {
@@ -25,6 +26,10 @@ export interface CliDeps {
   /** Copies the spool of a data folder in which no agent runs; null where there is none. */
   copyRestingSpool(dataDir: string, options: { messages: boolean }): Promise<string | null>;
   runDemo(request: DemoRequest): Promise<ExitCode>;
+  /** Watches the sites of a broker until it is stopped, or once. */
+  runFleet(request: WatchRequest): Promise<ExitCode>;
+  /** Sends a signed command to sites. */
+  sendFleet(request: SendRequest): Promise<ExitCode>;
 }
 
 export interface CliContext extends CliDeps {

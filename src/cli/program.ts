@@ -5,6 +5,7 @@ import { addBackupCommand } from './backup.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
+import { addFleetCommand } from './fleet.ts';
 import { addHistoryCommand } from './history.ts';
 import { reportError } from './output.ts';
 import { PROBLEMS } from './problems.ts';
@@ -27,6 +28,7 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addRoutesCommand,
   addReloadCommand,
   addSendTestCommand,
+  addFleetCommand,
   addSecretCommand,
   addCertificateCommand,
   addBackupCommand,

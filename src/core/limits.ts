@@ -315,6 +315,16 @@ export const LIMITS = {
   discoveryFirstDelayMs: 5 * MINUTE,
   /** Discovery: devices remembered; a site has a few dozen. */
   discoveredDevicesMax: 1000,
+  /** Health: how often everything is looked at; telemetry goes out as often by default. */
+  healthLookMs: MINUTE,
+  /** Health: a change of the spool is looked at after this, and those that follow it at once with it. */
+  healthSettleMs: 2 * SECOND,
+  /** Health: what was learned of devices is written at most this often; the event table tells the rest again. */
+  healthSaveEveryMs: 60 * MINUTE,
+  /** Health: messages whose device is remembered until their outcome comes; others are asked of the spool. */
+  healthMessagesRememberedMax: 2000,
+  /** Health: devices in one fact of the spool, about 500 bytes each. */
+  healthDevicesPerFact: 200,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */

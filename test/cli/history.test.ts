@@ -72,6 +72,8 @@ async function cli(...argv: string[]): Promise<{ code: number; text: string; jso
     runAgent: notHere,
     copyRestingSpool: async () => null,
     runDemo: notHere,
+    runFleet: notHere,
+    sendFleet: notHere,
   };
   const code = await runCli(['--data', `${agent.directory}/data`, ...argv], deps);
   return { code, text: lines.join('\n'), json };

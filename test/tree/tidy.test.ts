@@ -25,9 +25,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   backup: ['core', 'config', 'spool'],
   setup: ['core', 'config', 'routes', 'doctor'],
   control: ['core', 'spool', 'dispatch', 'health', 'profiles', 'discovery', 'doctor', 'backup', 'sheet'],
-  fleet: ['core', 'health', 'report'],
+  pages: ['core'],
+  fleet: ['core', 'health', 'report', 'pages'],
   cli: ['core', 'config', 'control', 'profiles', 'discovery', 'doctor', 'backup', 'setup', 'sheet', 'fleet'],
-  web: ['core', 'config', 'control', 'sheet'],
+  web: ['core', 'config', 'control', 'sheet', 'pages'],
   sandbox: ['core'],
 };
 
@@ -35,7 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const ONLY_USER: Record<string, readonly string[]> = {
   'smtp-server': ['intake'],
   nodemailer: ['routes'],
-  'better-sqlite3': ['spool'],
+  'better-sqlite3': ['fleet', 'spool'],
   '@azure/msal-node': ['routes'],
   commander: ['cli'],
   yaml: ['config'],

@@ -1,0 +1,13 @@
+/** Pieces that several pages of the fleet show. */
+import { type Html, html } from '../../pages/html.ts';
+import type { Level, Reach } from '../types.ts';
+
+export const PRODUCT = 'Scanferry fleet';
+
+export const LEVEL_WORDS: Record<Level, string> = { fail: 'Fail', warn: 'Warn', ok: 'OK', off: 'Stopped' };
+
+/** A grade as sign, colour and word; a site that is gone says so. */
+export function gradeBadge(level: Level, reach?: Reach): Html {
+  const word = reach === 'offline' ? 'Offline' : reach === 'silent' ? 'Silent' : LEVEL_WORDS[level];
+  return html`<span class="grade ${level}">${word}</span>`;
+}
