@@ -73,6 +73,8 @@ export interface BrokerConnection {
   /** Says goodbye (the will is not published) and resolves when the socket is closed. */
   stop(): Promise<void>;
   state(): BrokerState;
+  /** Address of the box on the present connection, or null. */
+  localAddress(): string | null;
   /**
    * Resolves when the broker has acknowledged (QoS 1) or the message is on its way (QoS 0). Rejects with
    * BrokerUnavailable when there is no connection, too much waits already, or nothing is acknowledged in time.

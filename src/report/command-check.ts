@@ -13,7 +13,7 @@ export interface CommandCheckDeps {
   site: string;
   clock: Clock;
   keys: MqttSettings['commandKeys'];
-  nonces: Pick<Nonces, 'trouble'>;
+  nonces: Pick<Nonces, 'claim'>;
 }
 
 export interface AcceptedCommand {
@@ -62,17 +62,15 @@ export function createCommandCheck(
     if (seen.keyId === null) return no(PROBLEMS.notSigned());
     const known = keys.get(seen.keyId);
     if (known === undefined) return no(PROBLEMS.unknownKey());
-    const payload = await verifiedPayload(token, known.key);
-    if ('why' in payload) return no(payload.why);
-    const claims = claimsSchema.safeParse(parseJson(payload.text));
-    if (!claims.success) return no(PROBLEMS.badClaims());
-    const why = misdirected(claims.data, topicVerb) ?? untimely(claims.data);
+    const signed = await verifiedClaims(token, known.key);
+    if ('why' in signed) return no(signed.why);
+    const { claims } = signed;
+    // The nonce comes last, and without a pause after it: of two copies of a command one gets it.
+    const why =
+      misdirected(claims, topicVerb) ?? untimely(claims) ?? forbidden(claims, known.verbs) ?? claimed(claims);
     if (why !== null) return no(why);
-    const verb = COMMAND_VERBS.find((each) => each === topicVerb);
-    if (verb === undefined) return no(PROBLEMS.unknownVerb());
-    if (!known.verbs.includes(verb)) return no(PROBLEMS.verbNotAllowed());
-    const { args, nonce, exp } = claims.data;
-    return { isAccepted: true, command: { verb, args, nonce, exp, keyId: seen.keyId } };
+    const { args, nonce, exp } = claims;
+    return { isAccepted: true, command: { verb: verbOf(claims), args, nonce, exp, keyId: seen.keyId } };
   };
 
   function misdirected({ site, verb }: Claims, topicVerb: string): Explanation | null {
@@ -80,14 +78,23 @@ export function createCommandCheck(
     return verb === topicVerb ? null : PROBLEMS.otherVerb();
   }
 
-  function untimely({ iat, exp, nonce }: Claims): Explanation | null {
+  function untimely({ iat, exp }: Claims): Explanation | null {
     if (!deps.clock.isSet()) return PROBLEMS.clockUnset();
     const now = deps.clock.now();
     if (now >= exp * 1000) return PROBLEMS.expired();
     if (iat * 1000 > now + LIMITS.commandClockSkewMs) return PROBLEMS.notYet();
     if ((exp - iat) * 1000 > LIMITS.commandLifeMaxMs)
       return PROBLEMS.lifeTooLong(LIMITS.commandLifeMaxMs / 3_600_000);
-    switch (deps.nonces.trouble(nonce, exp)) {
+    return null;
+  }
+
+  function forbidden({ verb }: Claims, allowed: readonly string[]): Explanation | null {
+    if (!isVerb(verb)) return PROBLEMS.unknownVerb();
+    return allowed.includes(verb) ? null : PROBLEMS.verbNotAllowed();
+  }
+
+  function claimed({ nonce, exp }: Claims): Explanation | null {
+    switch (deps.nonces.claim(nonce, exp)) {
       case 'used':
         return PROBLEMS.replayed();
       case 'forgotten':
@@ -119,14 +126,24 @@ const headerSchema = z.object({
   kid: z.string().regex(/^[a-z0-9-]{1,64}$/),
 });
 
-async function verifiedPayload(
+function isVerb(verb: string): verb is CommandVerb {
+  return COMMAND_VERBS.some((each) => each === verb);
+}
+
+function verbOf({ verb }: Claims): CommandVerb {
+  if (!isVerb(verb)) throw new Error('an unknown verb was accepted');
+  return verb;
+}
+
+async function verifiedClaims(
   token: string,
   key: KeyObject,
-): Promise<{ text: string } | { why: Explanation }> {
+): Promise<{ claims: Claims } | { why: Explanation }> {
   const { compactVerify, errors } = await import('jose');
   try {
     const { payload } = await compactVerify(token, key, { algorithms: [COMMAND_ALGORITHM] });
-    return { text: Buffer.from(payload).toString('utf8') };
+    const claims = claimsSchema.safeParse(parseJson(Buffer.from(payload).toString('utf8')));
+    return claims.success ? { claims: claims.data } : { why: PROBLEMS.badClaims() };
   } catch (error) {
     if (error instanceof errors.JWSSignatureVerificationFailed) return { why: PROBLEMS.badSignature() };
     if (error instanceof errors.JOSEError) return { why: PROBLEMS.notSigned() };

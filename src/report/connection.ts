@@ -137,6 +137,7 @@ export function connectBroker(deps: BrokerDeps): BrokerConnection {
       await round;
     },
     state: () => state,
+    localAddress: () => session?.localAddress ?? null,
     async publish(message) {
       const current = currentSession();
       await places.use(async () => {

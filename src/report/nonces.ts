@@ -6,10 +6,13 @@ import { NONCES_ROOM } from './facts.ts';
 
 export interface Nonces {
   start(): Promise<void>;
-  /** Why the command may not be obeyed: its nonce has been used, or may have been; null when it is fresh. */
-  trouble(nonce: string, exp: number): 'used' | 'forgotten' | 'full' | null;
-  /** Resolves when the nonce is on the disk. @param exp end of the command, epoch seconds. @param now epoch ms. */
-  remember(nonce: string, exp: number, now: number): Promise<void>;
+  /**
+   * Takes the nonce for a command that ends at `exp` (epoch seconds), at once: a second copy finds it taken. Says why
+   * it can't be had: it has been used, or may have been; null when it is the caller's.
+   */
+  claim(nonce: string, exp: number): 'used' | 'forgotten' | 'full' | null;
+  /** Writes a claimed nonce; resolves when it is on the disk. @param now epoch milliseconds. */
+  keep(nonce: string, now: number): Promise<void>;
 }
 
 /** Ends of commands up to this one have been forgotten; kept beside the nonces, which can't hold a colon. */
@@ -39,15 +42,15 @@ export function createNonces(spool: Pick<Spool, 'getFacts' | 'putFact' | 'delete
         else ends.set(key, exp);
       }
     },
-    trouble(nonce, exp) {
+    claim(nonce, exp) {
       if (ends.has(nonce)) return 'used';
       if (exp <= forgottenUntil) return 'forgotten';
-      return ends.size >= LIMITS.commandNoncesMax ? 'full' : null;
-    },
-    async remember(nonce, exp, now) {
-      // At once in memory, so that a second copy that comes before the commit finds it.
+      if (ends.size >= LIMITS.commandNoncesMax) return 'full';
       ends.set(nonce, exp);
-      await spool.putFact(NONCES_ROOM, nonce, exp);
+      return null;
+    },
+    async keep(nonce, now) {
+      await spool.putFact(NONCES_ROOM, nonce, ends.get(nonce));
       await forget(now);
     },
   };

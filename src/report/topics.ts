@@ -14,6 +14,9 @@ export interface SiteTopics {
   device(id: string): string;
   command(verb: string): string;
   response(nonce: string): string;
+  /** A press of a button in Home Assistant; nothing on it is signed. */
+  button(name: string): string;
+  buttons: string;
 }
 
 /** Topics of one site; `+` gives those of every site. */
@@ -29,6 +32,8 @@ export function siteTopics(site: string): SiteTopics {
     device: (id) => `${root}/device/${id}/state`,
     command: (verb) => `${root}/cmd/${verb}`,
     response: (nonce) => `${root}/rsp/${nonce}`,
+    button: (name) => `${root}/button/${name}`,
+    buttons: `${root}/button/+`,
   };
 }
 
@@ -36,6 +41,9 @@ export function siteTopics(site: string): SiteTopics {
 export function homeAssistantTopic(site: string): string {
   return `homeassistant/device/scanferry-${site}/config`;
 }
+
+/** Home Assistant says `online` here when it starts. */
+export const HOME_ASSISTANT_STATUS = 'homeassistant/status';
 
 export type TopicKind =
   | 'status'
@@ -45,7 +53,8 @@ export type TopicKind =
   | 'event'
   | 'device'
   | 'command'
-  | 'response';
+  | 'response'
+  | 'button';
 
 /** Below the site's level: what is fixed stands as it is, one capture is the device, the verb or the nonce. */
 const SHAPES: readonly [TopicKind, RegExp][] = [
@@ -57,9 +66,10 @@ const SHAPES: readonly [TopicKind, RegExp][] = [
   ['device', /^device\/([^/]+)\/state$/],
   ['command', /^cmd\/([^/]+)$/],
   ['response', /^rsp\/([^/]+)$/],
+  ['button', /^button\/([^/]+)$/],
 ];
 
-/** Whose topic it is and which; null for a topic outside the tree. `id` is the device, verb or nonce, else empty. */
+/** Whose topic it is and which; null for a topic outside the tree. `id` is the device, verb, nonce or button, else empty. */
 export function parseTopic(topic: string): { site: string; kind: TopicKind; id: string } | null {
   const [, site, tail] = /^scanferry\/v1\/([^/]+)\/(.+)$/.exec(topic) ?? [];
   if (site === undefined || tail === undefined) return null;
