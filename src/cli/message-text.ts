@@ -6,15 +6,18 @@ export type MessageDetail = CommandOutput<'history.list'>[number];
 type Attempt = MessageDetail['attempts'][number];
 type Recipient = MessageDetail['recipients'][number];
 
+/** Who sent a message: a device by its id or address, or the box itself. */
+export function sourceOf({ device, origin }: MessageDetail['head']): string {
+  return origin === 'notice' ? 'this box (notice)' : (device.id ?? device.address);
+}
+
 /** Everything that is known of a message. */
 export function formatDetail(detail: MessageDetail): string {
   const { head, recipients, attempts, hasBody } = detail;
-  const device = head.device.id ?? 'an unknown device';
   const repairs = repairsOf(detail);
   return [
     `message    ${head.id}`,
-    `received   ${formatTime(head.receivedAt)} from ${device} at ${head.device.address}`,
-    `over       ${formatTls(head.device.tls, 'plain text')}, to ${head.device.listener}`,
+    ...originLines(head),
     `sender     ${head.sender === '' ? '<>' : head.sender}`,
     `Message-ID ${head.messageIdHeader}`,
     `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
@@ -29,12 +32,22 @@ export function formatDetail(detail: MessageDetail): string {
   ].join('\n');
 }
 
+function originLines(head: MessageDetail['head']): string[] {
+  const at = formatTime(head.receivedAt);
+  if (head.origin === 'notice') return [`written    ${at} by this box, as a notice`];
+  const device = head.device.id ?? 'an unknown device';
+  return [
+    `received   ${at} from ${device} at ${head.device.address}`,
+    `over       ${formatTls(head.device.tls, 'plain text')}, to ${head.device.listener}`,
+  ];
+}
+
 /** A settled message in a few lines: whence, when, and each reply. */
 export function formatHistory({ head, recipients, attempts }: MessageDetail): string {
-  const device = head.device.id ?? head.device.address;
   const leg = head.device.tls === null ? 'plain text' : formatTlsVersion(head.device.tls.protocol);
+  const source = head.origin === 'notice' ? sourceOf(head) : `${sourceOf(head)} (${leg})`;
   return [
-    `${head.id}  ${formatTime(head.receivedAt)}  ${device} (${leg}), ${formatBytes(head.bodyBytes)}, from ${head.sender === '' ? '<>' : head.sender}`,
+    `${head.id}  ${formatTime(head.receivedAt)}  ${source}, ${formatBytes(head.bodyBytes)}, from ${head.sender === '' ? '<>' : head.sender}`,
     ...recipients.map(({ address, state }) => `  ${state.padEnd(9)}  ${address}`),
     ...attempts.flatMap(formatAttempt).map((line) => `  ${line}`),
     // What failed or was cancelled without an attempt has its reason only here.

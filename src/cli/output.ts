@@ -7,43 +7,78 @@ export interface Output {
   line(text?: string): void;
   error(text: string): void;
   json(value: unknown): void;
+  /** Columns of the terminal; left out where there is none, and then nothing is cut. */
+  readonly width?: number | undefined;
 }
 
 export const terminalOutput: Output = {
   line: (text = '') => process.stdout.write(`${text}\n`),
   error: (text) => process.stderr.write(`${text}\n`),
   json: (value) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+  get width() {
+    return process.stdout.isTTY ? process.stdout.columns : undefined;
+  },
 };
 
 /**
- * Rows as columns padded to their widest cell; the last column is left as it is.
+ * Rows as columns padded to their widest cell; the last column is left as it is. Where the terminal is narrower, cells
+ * are cut, but never those of the first column: it holds what other commands take.
  * `notes[i]` is a sentence that stands below row i, so that long ones don't widen the table.
  */
-export function formatTable(header: string[], rows: string[][], notes: string[] = []): string {
+export function formatTable(
+  header: string[],
+  rows: string[][],
+  notes: string[] = [],
+  terminalWidth: number | null = null,
+): string {
   const all = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const natural = header.map((_, column) =>
+    all.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), 0),
+  );
+  const widths = terminalWidth === null ? natural : fitWidths(natural, terminalWidth);
   return all
     .flatMap((row, index) => {
       const line = row
-        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-        .join('  ')
+        .map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
+        .join(GAP)
         .trimEnd();
       const note = notes[index - 1] ?? '';
-      return note === '' ? [line] : [line, wrapText(note, NOTE_INDENT)];
+      return note === '' ? [line] : [line, wrapText(note, NOTE_INDENT, terminalWidth ?? WIDTH)];
     })
     .join('\n');
 }
 
+const GAP = '  ';
 const NOTE_INDENT = 4;
 /** Fits beside a prompt in most terminals, and in a mail that quotes it. */
 const WIDTH = 100;
+/** A cell that is cut further says nothing. */
+const CELL_MIN = 8;
 
-/** Breaks a sentence between words so that each line, its indent included, has at most 100 columns. */
-export function wrapText(text: string, indent: number): string {
+/** Takes from the widest column but the first, again and again, until the row fits or nothing can be taken. */
+function fitWidths(natural: readonly number[], terminalWidth: number): number[] {
+  const widths = [...natural];
+  const excess = () =>
+    widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1)) - terminalWidth;
+  while (excess() > 0) {
+    const widest = Math.max(...widths.slice(1));
+    if (widest <= CELL_MIN) break;
+    widths[widths.lastIndexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+function cut(cell: string, width: number): string {
+  return cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** Breaks a sentence between words so that each line, its indent included, has at most `width` columns, 100 at most. */
+export function wrapText(text: string, indent: number, width = WIDTH): string {
+  const most = Math.min(width, WIDTH);
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && indent + last.length + 1 + word.length <= WIDTH) {
+    if (last !== undefined && indent + last.length + 1 + word.length <= most) {
       lines[lines.length - 1] = `${last} ${word}`;
     } else lines.push(word);
   }

@@ -18,6 +18,16 @@ export const PROBLEMS = {
     advice:
       'The agent makes it at its first start; start it with `scanferry run`, or name its data folder with --data.',
   }),
+  notWritable: (file: string, detail: string): Explanation => ({
+    code: 'cli.not-writable',
+    cause: `The file ${file} can't be written (${detail}).`,
+    advice: 'Name a file in a folder that you may write to and that has room.',
+  }),
+  exportBroken: (id: string): Explanation => ({
+    code: 'cli.export-broken',
+    cause: `The connection to the agent broke off before the whole body of ${id} was there, so nothing was written.`,
+    advice: 'Look at the agent with `scanferry status`, then export again.',
+  }),
   nodeTooOld: (found: string, needed: string): Explanation => ({
     code: 'cli.node-too-old',
     cause: `This is Node.js ${found}, and Scanferry needs ${needed} or newer.`,

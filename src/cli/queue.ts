@@ -1,12 +1,19 @@
 /** `scanferry queue`: what waits, what failed, and what to do with it. */
-import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { CommandInput, CommandOutput } from '../control/commands.ts';
 import type { RecipientState } from '../core/message.ts';
 import type { CliContext } from './context.ts';
-import { type FilterOptions, filterOf, pageLimit, usage, withFilter } from './filter.ts';
-import { formatDetail, stateNote } from './message-text.ts';
+import { exportBody } from './export.ts';
+import {
+  type FilterOptions,
+  filterOf,
+  nextPageHint,
+  pageLimit,
+  pageOf,
+  usage,
+  withFilter,
+} from './filter.ts';
+import { formatDetail, sourceOf, stateNote } from './message-text.ts';
 import { formatBytes, formatCount, formatTable, formatTime } from './output.ts';
 import { formatPauses, operator } from './routes.ts';
 
@@ -43,23 +50,35 @@ export function addQueueCommand(program: Command, context: CliContext): void {
     .command('export')
     .description('write the body of a message as .eml')
     .argument('<id>')
-    .argument('<file>', 'file to write, or - for standard output')
+    .argument('<file>', 'file or folder to write to, or - for standard output')
     .action((id: string, file: string) => exportBody(context, id, file));
 }
+
+const PAGE_MAX = 1000;
 
 async function list(
   context: CliContext,
   options: FilterOptions & { limit: string; before?: string },
 ): Promise<void> {
-  const limit = pageLimit('queue', options.limit, 1000);
-  const messages = await context.client().call('queue.list', {
-    filter: { ...filterOf(options), states: options.state ?? UNFINISHED },
-    limit,
+  const limit = pageLimit('queue', options.limit, PAGE_MAX);
+  const found = await context.client().call('queue.list', {
+    filter: { ...filterOf('queue', options), states: options.state ?? UNFINISHED },
+    limit: limit + 1,
     before: options.before ?? null,
   });
-  if (context.asJson()) return context.output.json(messages);
-  context.output.line(messages.length === 0 ? 'The queue is empty.' : formatList(messages, limit));
+  const { messages, next } = pageOf(found, limit);
+  if (context.asJson()) return context.output.json({ messages, next });
+  context.output.line(
+    messages.length === 0 ? emptyText(options) : formatList(messages, context.output.width ?? null),
+  );
+  if (next !== null) context.output.line(`\n${nextPageHint('queue list', options, next)}`);
   if (messages.some(isWaiting)) await explainPauses(context);
+}
+
+function emptyText(options: FilterOptions): string {
+  return Object.keys(filterOf('queue', options)).length === 0
+    ? 'The queue is empty.'
+    : 'There is nothing in the queue that fits.';
 }
 
 function isWaiting({ recipients }: MessageSummary): boolean {
@@ -72,26 +91,23 @@ async function explainPauses(context: CliContext): Promise<void> {
   if (pauses !== '') context.output.line(pauses.trimStart());
 }
 
-function formatList(messages: MessageSummary[], limit: number): string {
+function formatList(messages: MessageSummary[], width: number | null): string {
   const rows = messages.flatMap((message) =>
     message.recipients.map((recipient, index) => [
       index === 0 ? message.head.id : '',
       index === 0 ? formatTime(message.head.receivedAt) : '',
-      index === 0 ? (message.head.device.id ?? message.head.device.address) : '',
+      index === 0 ? sourceOf(message.head) : '',
       index === 0 ? formatBytes(message.head.bodyBytes) : '',
       recipient.state,
       recipient.address,
     ]),
   );
-  const table = formatTable(
+  return formatTable(
     ['ID', 'RECEIVED', 'DEVICE', 'SIZE', 'STATE', 'RECIPIENT'],
     rows,
     messages.flatMap((message) => message.recipients.map((recipient) => stateNote(recipient))),
+    width,
   );
-  const last = messages.at(-1);
-  return messages.length < limit || last === undefined
-    ? table
-    : `${table}\n\nMore: scanferry queue list --before ${last.head.id}`;
 }
 
 async function show(context: CliContext, id: string): Promise<void> {
@@ -106,7 +122,7 @@ async function act(
   ids: string[],
   options: FilterOptions,
 ): Promise<void> {
-  const filter = filterOf(options);
+  const filter = filterOf('queue', options);
   if (ids.length === 0 && Object.keys(filter).length === 0 && options.all !== true) {
     throw usage('queue', `queue ${action} needs message ids, a filter such as --device, or --all.`);
   }
@@ -133,10 +149,4 @@ function describeChange(
   return skipped === 0 || ids.length === 0
     ? done
     : `${done}; ${formatCount(skipped, 'recipient')} left alone: ${action} does not fit the state`;
-}
-
-async function exportBody(context: CliContext, id: string, file: string): Promise<void> {
-  const body = await context.client().body(id);
-  if (file === '-') await pipeline(body, process.stdout, { end: false });
-  else await pipeline(body, createWriteStream(file, { mode: 0o600 }));
 }

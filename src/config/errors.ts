@@ -7,6 +7,11 @@ export const PROBLEMS = {
     cause: problems,
     advice: 'Correct the config and check it with `scanferry check`.',
   }),
+  unreadable: (file: string, detail: string): Explanation => ({
+    code: 'config.unreadable',
+    cause: `The config ${file} can't be read (${detail}).`,
+    advice: 'Name the file with --config or SCANFERRY_CONFIG, and see that this user may read it.',
+  }),
   secretsUnreadable: (file: string): Explanation => ({
     code: 'config.secrets-unreadable',
     cause: `The stored secrets in ${file} can't be opened with this box's key.`,

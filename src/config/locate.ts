@@ -1,6 +1,10 @@
 /** Where the config and the data folder are: command line, then environment, then the usual places. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { OperatorError } from '../core/errors.ts';
+import { describeError } from '../core/log.ts';
+import { PROBLEMS } from './errors.ts';
+import { formatProblem } from './problems.ts';
 import { isRecord } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { readYaml } from './yaml-file.ts';
@@ -23,17 +27,32 @@ export function givenDataDir(options: LocateOptions): string | undefined {
   return options.data ?? options.env['SCANFERRY_DATA'];
 }
 
-/** The data folder for commands that only talk to a running agent: the config need not be valid for that. */
+/**
+ * The data folder for commands that only talk to a running agent: the config need not be valid for that.
+ * @throws OperatorError (exit code 2) when a config was named and can't be read.
+ */
 export function locateDataDir(options: LocateOptions): string {
   const given = givenDataDir(options);
   if (given !== undefined) return path.resolve(given);
   const file = locateConfig(options);
+  const named = namedDataDir(file, options);
+  return named === null ? DEFAULT_DATA_DIR : path.resolve(path.dirname(file), named);
+}
+
+function namedDataDir(file: string, options: LocateOptions): string | null {
+  let text: string;
   try {
-    const { data } = readYaml(file, readFileSync(file, 'utf8'));
-    const named = isRecord(data) ? data['dataDir'] : undefined;
-    return typeof named === 'string' ? path.resolve(path.dirname(file), named) : DEFAULT_DATA_DIR;
-  } catch {
-    // No config: an agent of the default folder may still run; the call that follows says so if not.
-    return DEFAULT_DATA_DIR;
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    // Nobody named a config, so an agent of the default folder may run without the usual one.
+    if ((options.config ?? options.env['SCANFERRY_CONFIG']) === undefined) return null;
+    throw new OperatorError(PROBLEMS.unreadable(file, describeError(cause)), { exitCode: 2, cause });
   }
+  const { data, problems } = readYaml(file, text);
+  if (data === undefined) {
+    const cause = problems.map(formatProblem).join('\n');
+    throw new OperatorError(PROBLEMS.invalid(cause), { exitCode: 2 });
+  }
+  const named = isRecord(data) ? data['dataDir'] : undefined;
+  return typeof named === 'string' ? named : null;
 }

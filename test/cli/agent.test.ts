@@ -44,7 +44,7 @@ async function summary(recipient: string): Promise<MessageSummary> {
   const states = ['queued', 'sending', 'deferred', 'held', 'delivered', 'failed', 'cancelled'];
   const { value } = await site.json('queue', 'list', '--recipient', recipient, '--state', ...states);
   // The command prints the spool's own summaries.
-  const [message] = value as MessageSummary[];
+  const [message] = (value as { messages: MessageSummary[] }).messages;
   if (message === undefined) throw new Error(`the agent has no message for ${recipient}`);
   return message;
 }
@@ -159,7 +159,7 @@ describe('queue', () => {
     expect(await site.scanferry('queue', 'cancel', '--recipient', recipient)).toMatchObject({ code: 0 });
     expect(await site.scanferry('queue', 'list', '--recipient', recipient)).toMatchObject({
       code: 0,
-      stdout: 'The queue is empty.\n',
+      stdout: 'There is nothing in the queue that fits.\n',
     });
   });
 
@@ -168,8 +168,10 @@ describe('queue', () => {
     const [older, newer] = [await send(), await send()];
     const first = await site.scanferry('queue', 'list', '--state', 'queued', '--limit', '1');
     expect(first.stdout).toContain(newer);
-    const more = /^More: scanferry (queue list --before \S+)$/m.exec(first.stdout)?.[1];
-    const second = await site.scanferry(...(more ?? '').split(' '), '--state', 'queued');
+    const more = /^More: scanferry (queue list --state queued --limit 1 --before \S+)$/m.exec(
+      first.stdout,
+    )?.[1];
+    const second = await site.scanferry(...(more ?? '').split(' '));
     expect(second.stdout).toContain(older);
     expect(second.stdout).not.toContain(newer);
   });

@@ -108,7 +108,7 @@ describe('history', () => {
     ];
     for (const [options, count] of counts) {
       const { json } = await cli('--json', 'history', ...options);
-      expect(json, options.join(' ')).toHaveLength(count);
+      expect((json as { messages: unknown[] }).messages, options.join(' ')).toHaveLength(count);
     }
   });
 
@@ -156,7 +156,8 @@ describe('a message that waits', () => {
     await cli('routes', 'pause', 'mailbox');
     const { json } = await cli('--json', 'queue', 'list');
     expect(
-      (json as (MessageDetail & { recipients: { expectedAt: number | null }[] })[])[0]?.recipients[0],
+      (json as { messages: (MessageDetail & { recipients: { expectedAt: number | null }[] })[] }).messages[0]
+        ?.recipients[0],
     ).toMatchObject({
       state: 'queued',
       tries: 0,

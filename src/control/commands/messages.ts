@@ -28,11 +28,13 @@ const messageFilter = z.strictObject({
   sender: z.string().optional(),
   recipient: z.string().optional(),
   since: z.number().optional(),
+  until: z.number().optional(),
 });
 
-const PAGE_MAX = 1000;
+/** One more than a page of the command line, which thus knows whether there is a next one. */
+const PAGE_MAX = 1001;
 /** Messages with all their attempts: a few KiB each. */
-const HISTORY_PAGE_MAX = 200;
+const HISTORY_PAGE_MAX = 201;
 
 export const MESSAGE_COMMANDS = {
   'queue.list': command(
