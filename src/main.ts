@@ -1,22 +1,26 @@
 /**
- * The entry of everything: the command line in the main thread, the spool in its worker thread.
+ * The entry of everything: the command line.
  *
- * Each thread loads what it runs and no more: the code of both is in one file, and loading all of it twice cost
- * tens of megabytes.
+ * The spool's thread runs a program of its own: it would otherwise read and compile all of the bundle a second time,
+ * which cost 40 MiB.
  */
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
+import { runCommandLine } from './command-line.ts';
+import { EMBEDDED_WORKER } from './worker-embedded.ts';
 
-/** This very file: the worker starts it again and takes the other branch below. */
-const startWorker = (data: unknown): Worker => new Worker(import.meta.filename, { workerData: data });
+function startWorker(workerData: unknown): Worker {
+  return EMBEDDED_WORKER === null
+    ? new Worker(new URL('./spool/worker-main.ts', import.meta.url), { workerData })
+    : new Worker(EMBEDDED_WORKER, { eval: true, workerData });
+}
 
-async function runMainThread(): Promise<void> {
-  const { runCommandLine } = await import('./command-line.ts');
+async function main(): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read has seen enough, as `head` does: that is no error.
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
   process.exitCode = await runCommandLine(process.argv.slice(2), startWorker);
 }
 
-async function runWorker(): Promise<void> {
-  const { isSpoolWorkerData, runSpoolWorker } = await import('./spool/worker.ts');
-  if (parentPort !== null && isSpoolWorkerData(workerData)) runSpoolWorker(parentPort, workerData);
-}
-
-void (isMainThread ? runMainThread() : runWorker());
+void main();

@@ -30,7 +30,7 @@ export function createControlClient(dataDir: string): ControlClient {
     async call(name, input) {
       const response = await request('POST', `/v1/${name}`, input);
       // The agent is of the same version and its table declares this type.
-      return JSON.parse(await readText(response)) as CommandOutput<typeof name>;
+      return JSON.parse(await readAnswer(response)) as CommandOutput<typeof name>;
     },
     body: (messageId) => request('GET', `/v1/messages/${encodeURIComponent(messageId)}/body`),
     async *sendTest(input) {
@@ -59,6 +59,14 @@ async function send(
   );
 }
 
+async function readAnswer(response: http.IncomingMessage): Promise<string> {
+  try {
+    return await readText(response);
+  } catch (cause) {
+    throw new OperatorError(PROBLEMS.brokeOff(), { cause });
+  }
+}
+
 async function readText(stream: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
@@ -66,6 +74,8 @@ async function readText(stream: Readable): Promise<string> {
 }
 
 function notRunning(dataDir: string, cause: NodeJS.ErrnoException): OperatorError {
+  // It was there, and took the command.
+  if (cause.code === 'ECONNRESET') return new OperatorError(PROBLEMS.brokeOff(), { cause });
   const forbidden = cause.code === 'EACCES' || cause.code === 'EPERM';
   return new OperatorError(
     forbidden ? PROBLEMS.forbidden(dataDir) : PROBLEMS.notRunning(dataDir, describeError(cause)),

@@ -17,6 +17,11 @@ export const PROBLEMS = {
     cause: `No agent is running with the data folder ${dataDir} (${detail}).`,
     advice: 'Start it with `scanferry run`, or name its data folder with --data or its config with --config.',
   }),
+  brokeOff: (): Explanation => ({
+    code: 'control.broke-off',
+    cause: 'The agent stopped answering in the midst of this.',
+    advice: 'What it had done until then is kept; look with `scanferry status`, then do it again.',
+  }),
   forbidden: (dataDir: string): Explanation => ({
     code: 'control.forbidden',
     cause: `This user may not talk to the agent of ${dataDir}.`,
