@@ -33,7 +33,7 @@ async function writeWhole(body: Readable, file: string, id: string): Promise<voi
   const temporary = `${file}.${randomBytes(4).toString('hex')}.part`;
   const handle = await attempt(file, () => open(temporary, 'wx', 0o600));
   try {
-    await pipeline(body, handle.createWriteStream({ autoClose: false }));
+    await handle.writeFile(body);
     await attempt(file, () => handle.sync());
     await attempt(file, () => rename(temporary, file));
   } catch (error) {

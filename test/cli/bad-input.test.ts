@@ -1,0 +1,170 @@
+/** Bad input to every command there is: one clear sentence and the right exit code, from a table that must be complete. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lookInto } from '../spool/raw-database.ts';
+import { runScanferry } from '../support/child-site.ts';
+import { openTestSpool, type TestSpool } from '../support/spool.ts';
+
+/** What a command can't do without: a running agent, a config, or nothing of both. */
+type Needs = 'agent' | 'config' | 'nothing';
+
+/** Every command with arguments that are right, FOLDER being the test's own; a new one without a row here fails the first test. */
+const COMMANDS: Record<string, { args?: string[]; needs: Needs }> = {
+  run: { needs: 'config' },
+  check: { needs: 'config' },
+  status: { needs: 'agent' },
+  health: { needs: 'agent' },
+  'queue list': { needs: 'agent' },
+  'queue show': { args: ['x'], needs: 'agent' },
+  'queue retry': { args: ['--all'], needs: 'agent' },
+  'queue hold': { args: ['--all'], needs: 'agent' },
+  'queue release': { args: ['--all'], needs: 'agent' },
+  'queue cancel': { args: ['--all'], needs: 'agent' },
+  'queue export': { args: ['x', '-'], needs: 'agent' },
+  history: { needs: 'agent' },
+  'routes list': { needs: 'agent' },
+  'routes pause': { args: ['direct'], needs: 'agent' },
+  'routes resume': { args: ['direct'], needs: 'agent' },
+  reload: { needs: 'agent' },
+  'send-test': { args: ['anna@contoso.com'], needs: 'agent' },
+  'fleet watch': { needs: 'nothing' },
+  'fleet keygen': { args: ['--out', 'FOLDER/key'], needs: 'nothing' },
+  'fleet send': { args: ['reload', '--key', 'FOLDER/key.key.pem'], needs: 'nothing' },
+  sheet: { args: ['copier-2f'], needs: 'config' },
+  'secret set': { args: ['m365'], needs: 'nothing' },
+  'secret list': { needs: 'nothing' },
+  'secret remove': { args: ['m365'], needs: 'nothing' },
+  certificate: { needs: 'nothing' },
+  backup: { args: ['FOLDER/backup.file', '--passphrase-file', 'FOLDER/passphrase'], needs: 'config' },
+  restore: { args: ['FOLDER/backup.file'], needs: 'nothing' },
+  version: { needs: 'nothing' },
+};
+
+const rowsThatNeed = (...needs: Needs[]) =>
+  Object.entries(COMMANDS).flatMap(([name, row]) =>
+    needs.includes(row.needs) ? [[name, row] as const] : [],
+  );
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'scanferry-bad-'));
+  writeFileSync(path.join(folder, 'broken.yaml'), 'site: { id: berlin-hq\nroutes: [\n');
+  mkdirSync(path.join(folder, 'folder.yaml'));
+  writeFileSync(path.join(folder, 'passphrase'), 'correct horse battery staple\n');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Names in the list of a help text, wrapped lines left out. */
+async function commandsOf(command: string[]): Promise<string[]> {
+  const { stdout } = await runScanferry([...command, '--help']);
+  const list = stdout.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? '';
+  return [...list.matchAll(/^ {2}(\S+)/gm)].flatMap(([, name = '']) => (name === 'help' ? [] : [name]));
+}
+
+function expectOneSentence(text: string): void {
+  expect(text).toMatch(/^scanferry: \S/);
+  expect(text).not.toMatch(/^\s+at /m);
+  expect(text).not.toContain('unexpected error');
+  expect(text).not.toContain('Error:');
+}
+
+function run(name: string, args: readonly string[]): ReturnType<typeof runScanferry> {
+  const own = (COMMANDS[name]?.args ?? []).map((arg) => arg.replace('FOLDER', folder));
+  return runScanferry([...name.split(' '), ...own, ...args]);
+}
+
+test('the table names every command there is, and no other', async () => {
+  const found: string[] = [];
+  for (const command of await commandsOf([])) {
+    const inner = await commandsOf([command]);
+    found.push(...(inner.length === 0 ? [command] : inner.map((name) => `${command} ${name}`)));
+  }
+  expect(found.sort()).toEqual(Object.keys(COMMANDS).sort());
+});
+
+describe('a flag that does not exist', () => {
+  test.each(Object.keys(COMMANDS))('%s ends with 2, and says which', async (name) => {
+    const { code, stdout, stderr } = await run(name, ['--no-such-flag', '--data', folder]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expectOneSentence(stderr);
+    expect(stderr).toContain("unknown option '--no-such-flag'");
+  });
+});
+
+describe('a config that was named and', () => {
+  const cases = [
+    ['is not there', 'missing.yaml'],
+    ['is a folder', 'folder.yaml'],
+    ['is no YAML', 'broken.yaml'],
+  ] as const;
+  const rows = rowsThatNeed('agent', 'config').flatMap(([name]) =>
+    cases.map((one) => [...one, name] as const),
+  );
+
+  test.each(rows)('%s (%s): %s ends with 2, and names the file', async (_why, file, name) => {
+    const config = path.join(folder, file);
+    const { code, stdout, stderr } = await run(name, ['--config', config]);
+    expect(code).toBe(2);
+    // `check` prints what it was asked for.
+    const text = name === 'check' ? stdout : stderr;
+    expect(text).toContain(config);
+    if (name !== 'check') expectOneSentence(text);
+  });
+});
+
+describe('without an agent', () => {
+  test.each(rowsThatNeed('agent'))('%s ends with 1, and says how to start one', async (name) => {
+    const { code, stdout, stderr } = await run(name, ['--data', path.join(folder, 'data')]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expectOneSentence(stderr);
+    expect(stderr).toContain('Start it with `scanferry run`');
+  });
+});
+
+describe('a spool', () => {
+  const config = (dataDir: string): string => {
+    const file = path.join(dataDir, 'scanferry.yaml');
+    writeFileSync(
+      file,
+      `site: { id: berlin-hq }
+dataDir: .
+intake: { listeners: [{ address: 127.0.0.1, port: 0 }], trustedNetworks: [127.0.0.0/8] }
+routes: [{ id: direct, kind: direct-send, domain: contoso.com }]
+`,
+    );
+    return file;
+  };
+
+  async function withSpool(use: (test: TestSpool) => Promise<void>): Promise<void> {
+    const test = await openTestSpool();
+    try {
+      writeFileSync(path.join(test.directory, 'box.key'), test.key.toString('base64'));
+      await use(test);
+    } finally {
+      await test.close();
+    }
+  }
+
+  test('that another process has open: run ends with 1, and says so', async () => {
+    await withSpool(async (spool) => {
+      const { code, stderr } = await runScanferry(['run', '--config', config(spool.directory)]);
+      expect(code).toBe(1);
+      expectOneSentence(stderr);
+      expect(stderr).toContain('is open in another process');
+    });
+  });
+
+  test('of a newer version: run ends with 1, says so, and leaves it alone', async () => {
+    await withSpool(async (spool) => {
+      await spool.spool.stop();
+      lookInto(spool.file, (db) => db.pragma('user_version = 999'));
+      const { code, stderr } = await runScanferry(['run', '--config', config(spool.directory)]);
+      expect(code).toBe(1);
+      expectOneSentence(stderr);
+      expect(stderr).toContain('newer Scanferry');
+      expect(lookInto(spool.file, (db) => db.pragma('user_version', { simple: true }))).toBe(999);
+    });
+  });
+});
