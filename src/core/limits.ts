@@ -343,4 +343,8 @@ export const LIMITS = {
   signalCharactersMax: 1024,
   /** Ways in which a profile's pattern may match such a text; tried one by one they take some ten milliseconds. */
   patternWaysMax: 2_000_000,
+  /** A folder of profiles that is checked; the catalogue has some hundred files. */
+  profileFilesMax: 5000,
+  /** One file of a profile; the longest has some ten KiB. */
+  profileFileBytesMax: 256 * KIB,
 } as const;

@@ -69,3 +69,9 @@ export interface Health {
   /** Calls back when a grade or a sentence has changed, and at each regular look; returns the unsubscribe. */
   onReport(listener: (report: HealthReport) => void): () => void;
 }
+
+/** The room itself, for whoever wants to see how things are at this moment. */
+export interface HealthRoom extends Health {
+  /** Looks at everything now, after the look under way. */
+  look(): Promise<HealthReport>;
+}

@@ -86,10 +86,15 @@ async function lookIntoMessage(
 ): Promise<Matter | null> {
   const detail = await spool.show(one.message);
   const recipients = detail === null ? [] : undeliveredOf(detail, adviceFor);
-  if (detail === null || recipients.length === 0) return null;
+  if (detail === null || recipients.length === 0 || isExpiredStranger(detail, recipients)) return null;
   return detail.head.origin === 'notice'
     ? { case: one, failedNotice: detail, recipients }
     : { case: one, detail, recipients };
+}
+
+/** Nobody let the scan of an unknown device go, and that device has been told of: there is nothing new to say. */
+function isExpiredStranger({ head }: MessageDetail, recipients: readonly Undelivered[]): boolean {
+  return head.device.id === null && recipients.every(({ code }) => code === 'spool.hold-expired');
 }
 
 async function lookIntoDelay(

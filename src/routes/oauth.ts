@@ -12,13 +12,14 @@ import { createSignInClient, type SignInClient } from './sign-in-client.ts';
 import { signInFault } from './sign-in-errors.ts';
 import { trustedAuthorities } from './tls.ts';
 import { createTokenCache, type Token } from './token-cache.ts';
-import type { RouteDeps } from './types.ts';
+import type { RouteDeps, SignInFacts } from './types.ts';
 
 export interface TokenSource {
   /** A token that lasts for the session. @throws RouteFailure, AttemptAborted */
   token(signal: AbortSignal): Promise<string>;
   /** Another token than the refused one. @throws RouteFailure, AttemptAborted */
   renew(refused: string, signal: AbortSignal): Promise<string>;
+  facts(): SignInFacts;
   /** Ends what is under way. */
   stop(): void;
 }
@@ -102,6 +103,7 @@ export function createTokenSource(options: TokenSourceOptions, deps: RouteDeps):
       if (kept !== null && kept.value !== refused && kept.expiresAt > clock.now()) return kept.value;
       return (await acquireOnce(signal)).value;
     },
+    facts: () => ({ tokenExpiresAt: cache.expiresAt(), clockSkew: client.clockSkew() }),
     stop() {
       stopped.abort();
       signIn?.stop();

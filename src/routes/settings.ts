@@ -83,6 +83,12 @@ const oauth = z
     tenant: z.string().min(1).describe('Tenant id or domain, such as contoso.onmicrosoft.com.'),
     clientId: z.string().min(1).describe('Application (client) id of the app registration.'),
     clientSecret: secretValue.optional().describe('Client secret of the app registration.'),
+    clientSecretExpires: z.iso
+      .date({ error: 'expected a day such as 2027-01-31' })
+      .optional()
+      .describe(
+        'Day on which the client secret ends, as Microsoft Entra shows it: health warns 30 days ahead. Nobody else tells the box.',
+      ),
     certificate: keyPair
       .optional()
       .describe('Client certificate of the app registration, instead of a secret.'),

@@ -13,7 +13,7 @@ import { connectionFailure, RouteFailure } from './failure.ts';
 import { faultCodeOf } from './faults.ts';
 import { findAddresses } from './names.ts';
 import { TLS_MIN_VERSION } from './tls.ts';
-import type { NameResolver } from './types.ts';
+import type { NameResolver, SignInFacts } from './types.ts';
 
 /** Why the latest request came to nothing. */
 export interface SignInTrouble {
@@ -28,6 +28,8 @@ export interface SignInClient extends INetworkModule {
   /** Null while nothing went wrong since `forget`. */
   trouble(): SignInTrouble | null;
   forget(): void;
+  /** How our clock stood against the service's, by the Date of its latest answer; null before the first. */
+  clockSkew(): SignInFacts['clockSkew'];
 }
 
 export interface SignInClientDeps {
@@ -42,10 +44,12 @@ export interface SignInClientDeps {
 
 export function createSignInClient(deps: SignInClientDeps): SignInClient {
   let trouble: SignInTrouble | null = null;
+  let clockSkew: SignInFacts['clockSkew'] = null;
 
   async function send<T>(method: 'GET' | 'POST', url: string, options?: NetworkRequestOptions) {
     try {
       const response = await exchange<T>(deps, { method, url: new URL(url), options });
+      clockSkew = skewOf(response, deps.clock.now()) ?? clockSkew;
       if (response.status >= 400) trouble = troubleOf(response);
       return response;
     } catch (error) {
@@ -58,10 +62,17 @@ export function createSignInClient(deps: SignInClientDeps): SignInClient {
     sendGetRequestAsync: (url, options) => send('GET', url, options),
     sendPostRequestAsync: (url, options) => send('POST', url, options),
     trouble: () => trouble,
+    clockSkew: () => clockSkew,
     forget: () => {
       trouble = null;
     },
   };
+}
+
+/** Date has whole seconds (RFC 9110 5.6.7); what the way back took is counted as well. */
+function skewOf({ headers }: NetworkResponse<unknown>, now: number): SignInFacts['clockSkew'] {
+  const date = Date.parse(headers['date'] ?? '');
+  return Number.isNaN(date) ? null : { aheadMs: now - date, measuredAt: now };
 }
 
 function troubleOf({ status, body }: NetworkResponse<unknown>): SignInTrouble {
@@ -90,7 +101,7 @@ async function exchange<T>(deps: SignInClientDeps, { method, url, options }: Req
         method,
         headers: options?.headers ?? {},
         agent: false,
-        lookup: lookupThrough(deps),
+        lookup: createLookup(deps),
         ca: deps.authorities,
         minVersion: TLS_MIN_VERSION,
         rejectUnauthorized: true,
@@ -140,7 +151,12 @@ function parseBody<T>(bytes: Buffer): T {
   }
 }
 
-function lookupThrough({ resolver, clock, signal }: SignInClientDeps): LookupFunction {
+/** A lookup for Node's own clients that asks the name servers of the routes. */
+export function createLookup({
+  resolver,
+  clock,
+  signal,
+}: Pick<SignInClientDeps, 'resolver' | 'clock' | 'signal'>): LookupFunction {
   return (host, options, callback) => {
     findAddresses(resolver, host, { clock, signal }).then(
       (addresses) => {

@@ -10,7 +10,7 @@ import { SessionRefused } from './session-errors.ts';
 import type { SubmissionSettings } from './settings.ts';
 import type { Credentials, SmtpSession } from './smtp-session.ts';
 import { createRouteTlsContext } from './tls.ts';
-import type { Route, RouteDeps } from './types.ts';
+import type { Route, RouteDeps, SignInFacts } from './types.ts';
 
 export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteDeps): Route {
   const { host, port, mailbox, limits } = settings;
@@ -41,6 +41,7 @@ export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteD
     ownDomains,
     canCarry: (recipient) => domainOf(recipient) !== '',
     deliver: (message, signal) => deliver(way, message, signal),
+    ...(signIn.facts === undefined ? {} : { signInFacts: signIn.facts }),
     async stop() {
       idle.stop();
       signIn.stop();
@@ -57,6 +58,8 @@ function ownDomainsOf({ mailbox, sendAs }: SubmissionSettings): string[] {
 interface SignIn {
   /** Opens a session and signs it in. */
   open(open: () => Promise<SmtpSession>, signal: AbortSignal): Promise<SmtpSession>;
+  /** Left out where it is done without a token. */
+  facts?(): SignInFacts;
   stop(): void;
 }
 
@@ -104,6 +107,7 @@ function signInByToken(mailbox: string, tokens: TokenSource, where: string): Sig
         return await openWith(await tokens.renew(token, signal), open, signal);
       }
     },
+    facts: () => tokens.facts(),
     stop: () => tokens.stop(),
   };
 }

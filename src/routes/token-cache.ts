@@ -13,6 +13,8 @@ export interface Token {
 export interface TokenCache {
   get(): Promise<Token | null>;
   put(token: Token): Promise<void>;
+  /** End of the token in hand, epoch milliseconds; null while none has been used. */
+  expiresAt(): number | null;
 }
 
 const record = z.object({ holder: z.string(), value: z.string(), expiresAt: z.number() });
@@ -45,6 +47,7 @@ export function createTokenCache(
       current = token;
       await writeFact(key, JSON.stringify({ holder: holderHash, ...token }), { facts, log });
     },
+    expiresAt: () => current?.expiresAt ?? null,
   };
 }
 

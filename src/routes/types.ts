@@ -44,6 +44,14 @@ export interface RouteLimits {
   messageBytesMax: number;
 }
 
+/** For health: nothing is asked of anybody. */
+export interface SignInFacts {
+  /** End of the token in hand, epoch milliseconds. */
+  tokenExpiresAt: number | null;
+  /** How far our clock was ahead of the sign-in service's at its latest answer. */
+  clockSkew: { aheadMs: number; measuredAt: number } | null;
+}
+
 export type RouteKind = 'submission' | 'direct-send' | 'connector';
 
 export interface Route {
@@ -62,6 +70,8 @@ export interface Route {
    * `fault` is null then.
    */
   deliver(message: OutgoingMessage, signal: AbortSignal): Promise<DeliveryReport>;
+  /** What signing in has shown so far; left out where the route does not sign in by token. */
+  signInFacts?(): SignInFacts;
   /** Closes kept connections. */
   stop(): Promise<void>;
 }

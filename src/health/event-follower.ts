@@ -1,0 +1,138 @@
+/**
+ * Follows the event table by cursor and keeps what it tells over restarts.
+ *
+ * The table is written anyway; of its own, health writes one fact an hour at most, and only after events that
+ * changed something. What a crash takes from that is read from the table again.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { EventRecord } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { loadRecords, type Records, saveRecords } from './record-store.ts';
+import {
+  type DeviceRecord,
+  newDeviceRecord,
+  newSiteRecord,
+  type SiteRecord,
+  tellDevice,
+  tellSite,
+} from './sightings.ts';
+import type { DeviceIdentity, HealthSpool } from './sources.ts';
+
+export interface EventFollower {
+  /** Reads what was kept. */
+  start(): Promise<void>;
+  /** Reads the events that came since the last time; devices that are new in the config begin with the next one. */
+  follow(devices: readonly DeviceIdentity[]): Promise<void>;
+  device(id: string): DeviceRecord;
+  site(): SiteRecord;
+  /** Writes what is not yet kept, if there is anything; never rejects. */
+  save(): Promise<void>;
+}
+
+export interface EventFollowerDeps {
+  clock: Clock;
+  log: Log;
+  spool: HealthSpool;
+  /** A long history is left where it stands. */
+  isStopped(): boolean;
+}
+
+const PAGE = 500;
+
+export function createEventFollower({ clock, log, spool, isStopped }: EventFollowerDeps): EventFollower {
+  let records: Records = { site: newSiteRecord(), devices: new Map(), chunks: 0 };
+  let cursor = 0;
+  let isDirty = false;
+  let savedAt = clock.monotonicMs();
+  /** Whose message it is, of the latest ones. */
+  const senders = new Map<string, string | null>();
+
+  function remember(message: string, device: string | null): void {
+    senders.set(message, device);
+    const oldest = senders.keys().next().value;
+    if (senders.size > LIMITS.healthMessagesRememberedMax && oldest !== undefined) senders.delete(oldest);
+  }
+
+  async function senderOf(message: string): Promise<string | null> {
+    const known = senders.get(message);
+    if (known !== undefined) return known;
+    const device = (await spool.show(message))?.head.device.id ?? null;
+    remember(message, device);
+    return device;
+  }
+
+  async function deviceOf(
+    event: EventRecord,
+    byAddress: ReadonlyMap<string, string>,
+  ): Promise<string | null> {
+    switch (event.type) {
+      case 'message.accepted':
+        remember(event.data.message, event.data.device);
+        return event.data.device;
+      case 'session.refused':
+      case 'session.unfinished':
+        return event.data.device ?? byAddress.get(event.data.address) ?? null;
+      case 'device.tls-learned':
+        return byAddress.get(event.data.address) ?? null;
+      case 'message.delivered':
+      case 'message.failed':
+        return senderOf(event.data.message);
+      default:
+        return null;
+    }
+  }
+
+  /** Forgets devices that left the config, and knows those that came. */
+  function takeOver(devices: readonly DeviceIdentity[]): void {
+    const kept = devices.map(({ id }): [string, DeviceRecord] => [
+      id,
+      records.devices.get(id) ?? newDeviceRecord(cursor),
+    ]);
+    records.devices = new Map(kept);
+  }
+
+  async function tell(event: EventRecord, byAddress: ReadonlyMap<string, string>): Promise<void> {
+    const id = records.devices.size === 0 ? null : await deviceOf(event, byAddress);
+    const record = id === null ? undefined : records.devices.get(id);
+    const isNews = record !== undefined && tellDevice(record, event);
+    // Both are told: neither may be left out because the other has changed.
+    isDirty = tellSite(records.site, event) || isNews || isDirty;
+    cursor = event.seq;
+  }
+
+  async function save(): Promise<void> {
+    if (!isDirty) return;
+    try {
+      for (const record of [records.site, ...records.devices.values()]) record.seq = cursor;
+      records.chunks = await saveRecords(spool, records);
+      isDirty = false;
+      savedAt = clock.monotonicMs();
+    } catch (error) {
+      // A full disk: it is tried again at the next look, and a restart reads the events once more.
+      log.warn('health.not-kept', { error: describeError(error) });
+    }
+  }
+
+  return {
+    async start() {
+      records = await loadRecords(spool);
+      cursor = Math.min(records.site.seq, ...[...records.devices.values()].map(({ seq }) => seq));
+    },
+    async follow(devices) {
+      takeOver(devices);
+      const byAddress = new Map(
+        devices.flatMap(({ id, address }): [string, string][] => (address === null ? [] : [[address, id]])),
+      );
+      while (!isStopped()) {
+        const page = await spool.events(cursor, PAGE);
+        for (const event of page) await tell(event, byAddress);
+        if (page.length < PAGE) break;
+      }
+      if (isDirty && clock.monotonicMs() - savedAt >= LIMITS.healthSaveEveryMs) await save();
+    },
+    device: (id) => records.devices.get(id) ?? newDeviceRecord(cursor),
+    site: () => records.site,
+    save,
+  };
+}
