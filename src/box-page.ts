@@ -1,8 +1,13 @@
 /** The page of the box as the config wants it: on, off, or moved to another place. */
+import { boxAddresses } from './box-addresses.ts';
 import type { Config } from './config/schema.ts';
 import type { Log } from './core/log.ts';
 import type { Authority } from './intake/authority.ts';
 import type { ServerCertificate } from './intake/types.ts';
+import type { Catalogue } from './profiles/types.ts';
+import { sheetBox, sheetDevice } from './sheet/from-config.ts';
+import { renderSheetPage } from './sheet/page.ts';
+import { createSheet } from './sheet/sheet.ts';
 import { createWeb, type Web } from './web/web.ts';
 
 export interface BoxPage {
@@ -21,7 +26,9 @@ interface Shown {
   config: Config;
 }
 
-export function createBoxPage(deps: { log: Log; authority: Authority }): BoxPage {
+export function createBoxPage(deps: { log: Log; authority: Authority; profiles: Catalogue }): BoxPage {
+  /** The config whose devices the page knows. */
+  let current: Config | null = null;
   let shown: Shown | null = null;
 
   async function open(config: Config, certificate: ServerCertificate): Promise<Shown | null> {
@@ -33,12 +40,16 @@ export function createBoxPage(deps: { log: Log; authority: Authority }): BoxPage
       hostname: config.intake.hostname,
       certificate,
       root: { pem: deps.authority.rootPem, der: deps.authority.rootDer },
+      devices: () => (current?.devices ?? []).map(({ id, name }) => ({ id, name: name ?? id })),
+      sheet: (id) => sheetPage(current, deps.profiles, id),
     });
     return { web, port: await web.start(), config };
   }
 
   return {
     async show(config, certificate) {
+      const known = current;
+      current = config;
       if (shown !== null && isSame(shown.config, config)) {
         shown.web.replaceCertificate(certificate);
         return shown.port;
@@ -50,6 +61,7 @@ export function createBoxPage(deps: { log: Log; authority: Authority }): BoxPage
       try {
         shown = await open(config, certificate);
       } catch (error) {
+        current = known;
         shown = before === null ? null : await open(before.config, certificate);
         throw error;
       }
@@ -61,6 +73,13 @@ export function createBoxPage(deps: { log: Log; authority: Authority }): BoxPage
       shown = null;
     },
   };
+}
+
+/** Without the password: whoever can see the printer network can see this page. */
+function sheetPage(config: Config | null, profiles: Catalogue, id: string): string | null {
+  if (config === null || !config.devices.some((device) => device.id === id)) return null;
+  const device = sheetDevice(config, id, { profiles, withPassword: false });
+  return device === null ? null : renderSheetPage(createSheet(device, sheetBox(config, boxAddresses())));
 }
 
 function isSame(a: Config, b: Config): boolean {

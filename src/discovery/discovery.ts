@@ -51,8 +51,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   async function keep(device: FoundDevice): Promise<void> {
     const isNew = await kept.keep(device, clock.now());
     if (!isNew) return;
-    const { address, mac, model, firmware, configuredAs } = device;
-    const profile = device.candidates[0]?.profile ?? null;
+    const { address, mac, model, firmware, profile, configuredAs } = device;
     const data = { address, mac, model, firmware, profile, device: configuredAs };
     log.info('device.discovered', data);
     await deps.record({ type: 'device.discovered', data });

@@ -11,7 +11,8 @@ const candidate = z.object({
   profile: z.string(),
   title: z.string(),
   score: z.number(),
-  reasons: z.array(z.string()),
+  minScore: z.number(),
+  verdict: z.enum(['identified', 'likely', 'weak']),
 });
 
 const keptDevice = z.object({
@@ -21,6 +22,11 @@ const keptDevice = z.object({
   names: z.array(z.string()),
   model: text,
   firmware: text,
+  verdict: z.enum(['identified', 'likely', 'ambiguous', 'unknown']),
+  profile: text,
+  title: text,
+  score: z.number(),
+  why: z.string(),
   candidates: z.array(candidate),
   signals: z.record(z.string(), z.unknown()),
   foundBy: z.array(z.string()),
@@ -102,9 +108,9 @@ export function createKeptDevices(deps: {
 }
 
 /** Sources and scores differ a little from search to search; a write is for what a person would call a change. */
-function essence({ address, names, model, firmware, candidates, signals }: FoundDevice): unknown {
+function essence({ address, names, model, firmware, profile, signals }: FoundDevice): unknown {
   return {
-    ...{ address, model, firmware, name: names[0] ?? null, profile: candidates[0]?.profile ?? null },
+    ...{ address, model, firmware, name: names[0] ?? null, profile },
     sysDescr: signals.snmpSysDescr ?? null,
   };
 }

@@ -110,18 +110,18 @@ async function askOldSnmp(deps: LookDeps, at: Target): Promise<Answers['snmp']> 
 }
 
 async function withModel(deps: LookDeps, peer: SnmpPeer, system: SnmpValues): Promise<SnmpValues> {
-  const wanted = [...new Set([...MODEL_OIDS, ...deps.profileOids])].filter((oid) => !system.has(oid));
+  const wanted = [...new Set([...MODEL_OIDS, ...deps.judge.profileOids()])].filter((oid) => !system.has(oid));
   return new Map([...system, ...((await peer.get(wanted)) ?? [])]);
 }
 
-/** Web page and certificate are asked only where the better signals have named no profile. */
+/** Web page and certificate are asked only where the better signals do not name a profile for certain. */
 async function judge(
   deps: LookDeps,
   { address, ports, signal }: Target,
   { answers, hasWeb }: { answers: Answers; hasWeb: boolean },
 ): Promise<FoundDevice | null> {
   const first = conclude(deps, answers);
-  if (first.candidates.length > 0) return first;
+  if (first.verdict === 'identified') return first;
   await deps.pace.turn(signal);
   const [title, subject] = await Promise.all([
     hasWeb ? askTitle(deps.clock, { address, port: ports.http, signal }) : null,
@@ -133,6 +133,6 @@ async function judge(
 
 function conclude(deps: SearchDeps, answers: Answers): FoundDevice {
   const signals = signalsOf(answers);
-  const identified = deps.identify(signals);
+  const identified = deps.judge.identify(signals);
   return describe(answers, { signals, identified, configuredAs: deps.configuredAs(answers.address) });
 }

@@ -1,10 +1,11 @@
 /** Puts what the sources have told of one address together. */
+import type { DeviceSignals } from '../profiles/signals.ts';
 import type { DnssdFacts } from './dnssd-records.ts';
 import type { IppFacts } from './ipp.ts';
 import * as oids from './oids.ts';
 import { ouiVendorOf } from './oui.ts';
 import type { SnmpValues } from './snmp.ts';
-import type { DeviceSignals, FoundDevice, Identified } from './types.ts';
+import type { FoundDevice, Identified } from './types.ts';
 
 /** Raw answers of one address; null where a source was silent or not asked. */
 export interface Answers {
@@ -54,13 +55,12 @@ export function describe(
     mac: answers.mac,
     maker: signals.ouiVendor ?? null,
     names: namesOf(answers),
+    ...identified,
     model: identified.model ?? modelOf(answers),
     firmware: identified.firmware ?? answers.ipp?.firmware ?? null,
-    candidates: identified.candidates,
     signals,
     foundBy: sourcesOf(answers),
-    isDevice: identified.candidates.length > 0 || printsOrScans(answers) || answers.ehlo !== null,
-    advice: identified.advice,
+    isDevice: identified.verdict !== 'unknown' || printsOrScans(answers) || answers.ehlo !== null,
     configuredAs,
   };
 }

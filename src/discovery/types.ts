@@ -3,47 +3,38 @@ import type { Clock } from '../core/clock.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Candidate, Verdict } from '../profiles/identify.ts';
+import type { DeviceSignals } from '../profiles/signals.ts';
 
-/** What a device has said of itself, one field a source; the catalogue judges them together. */
-export interface DeviceSignals {
-  snmpSysDescr?: string;
-  snmpSysObjectId?: string;
-  /** Other SNMP values by their OID. */
-  snmpOids?: Record<string, string>;
-  ippMakeModel?: string;
-  /** IEEE 1284 device ID, over IPP or SNMP. */
-  ippDeviceId?: string;
-  dnssdTy?: string;
-  dnssdProduct?: string;
-  dnssdHost?: string;
-  httpTitle?: string;
-  tlsSubject?: string;
-  ouiVendor?: string;
-  /** The name in EHLO, when it sent through this box. */
-  ehlo?: string;
-}
-
-/** A profile that may fit, with what speaks for it. */
-export interface FoundCandidate {
-  profile: string;
-  title: string;
-  score: number;
-  /** One sentence each. */
-  reasons: string[];
-}
+/** A profile for which something speaks. */
+export type FoundCandidate = Pick<Candidate, 'profile' | 'title' | 'score' | 'minScore' | 'verdict'>;
 
 /** What the catalogue makes of signals. */
 export interface Identified {
-  /** Best first; empty where nothing reaches the least score. */
+  verdict: Verdict;
+  /** Id of the profile; null where none is sure enough. */
+  profile: string | null;
+  title: string | null;
+  /** 0 where there is no profile. */
+  score: number;
+  /** Why, one sentence. */
+  why: string;
+  /** The best first. */
   candidates: FoundCandidate[];
   model: string | null;
   firmware: string | null;
-  /** What a person should know of this device or its firmware, one sentence each. */
+  /** What a person should do about it, one sentence each, only where a source says so. */
   advice: string[];
 }
 
+export interface Judge {
+  identify(signals: DeviceSignals): Identified;
+  /** SNMP names that profiles ask for, beside the common ones. */
+  profileOids(): readonly string[];
+}
+
 /** One device on the network, as far as known now. */
-export interface FoundDevice {
+export interface FoundDevice extends Identified {
   address: string;
   /** Lower case with colons; null beyond a router. */
   mac: string | null;
@@ -51,9 +42,6 @@ export interface FoundDevice {
   maker: string | null;
   /** Names it has been given or gave itself, best first. */
   names: string[];
-  model: string | null;
-  firmware: string | null;
-  candidates: FoundCandidate[];
   signals: DeviceSignals;
   /** Which sources spoke, such as `snmp v2c`, `ipp` or `_uscan._tcp`. */
   foundBy: string[];
@@ -62,7 +50,6 @@ export interface FoundDevice {
    * that answered is a computer or a part of the network.
    */
   isDevice: boolean;
-  advice: string[];
   /** Id of the device in the config that has this address; null where there is none. */
   configuredAs: string | null;
 }
@@ -103,9 +90,7 @@ export const STANDARD_PORTS: DiscoveryPorts = { snmp: 161, ipp: 631, http: 80, h
 /** What a search needs. */
 export interface SearchDeps {
   clock: Clock;
-  identify(signals: DeviceSignals): Identified;
-  /** SNMP names that profiles ask for, beside the common ones. */
-  profileOids: readonly string[];
+  judge: Judge;
   seen(): Promise<SeenDevice[]>;
   /** Id of a configured device by its address. */
   configuredAs(address: string): string | null;

@@ -50,3 +50,8 @@ const ESCAPES: Record<string, string> = {
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
 }
+
+/** A style sheet inside a page: our own text, with nothing put into it. */
+export function rawStyle(strings: TemplateStringsArray): Html {
+  return mark(strings[0] ?? '');
+}

@@ -1,4 +1,5 @@
 /** Fills a profile with what it takes from the profile it is a badge or a variant of. */
+import { claimsOf, covers } from './claims.ts';
 import { GRADES, type Grade } from './schema-evidence.ts';
 import type { DeviceProfile, Evidence, ProfileFile } from './types.ts';
 
@@ -21,7 +22,11 @@ export function inherit(child: ProfileFile, parent: DeviceProfile): DeviceProfil
   if (child.kind === undefined && parent.kind !== undefined) merged['kind'] = parent.kind;
   // Both sides have passed the schema, and merging adds no key that it doesn't know.
   const whole = merged as DeviceProfile;
-  return { ...whole, evidence: [...child.evidence, ...inheritedEvidence(child, parent)] };
+  const claims = claimsOf(whole);
+  const inherited = inheritedEvidence(child, parent).filter(({ field }) =>
+    claims.some((claim) => covers(field, claim)),
+  );
+  return { ...whole, evidence: [...child.evidence, ...inherited] };
 }
 
 function merge(child: unknown, parent: unknown): unknown {

@@ -4,6 +4,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Explanation, OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { html, rawStyle } from '../pages/html.ts';
 
 /** The one thing that can keep the page from being shown. */
 export function portTaken(address: string, port: number, detail: string): Explanation {
@@ -21,6 +22,10 @@ export interface WebDeps {
   hostname: string;
   certificate: { key: string; cert: string };
   root: { pem: string; der: Buffer };
+  /** Devices that have a setup sheet. */
+  devices(): { id: string; name: string }[];
+  /** The sheet as a whole page, or null for an unknown device. */
+  sheet(deviceId: string): string | null;
 }
 
 export interface Web {
@@ -38,10 +43,9 @@ interface Page {
 }
 
 export function createWeb(deps: WebDeps): Web {
-  const pages = createPages(deps);
   // Browsers of today speak 1.2 at least; only the mail listeners go lower.
   const server = https.createServer({ ...deps.certificate, minVersion: 'TLSv1.2' }, (request, response) => {
-    const page = pages.get(request.url ?? '/');
+    const page = pageAt(deps, request.url ?? '/');
     if (page === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(page === undefined ? 404 : 405, { 'content-type': 'text/plain' });
       response.end(page === undefined ? 'There is no such page.\n' : 'This page can only be read.\n');
@@ -78,37 +82,48 @@ export function createWeb(deps: WebDeps): Web {
   };
 }
 
-function createPages(deps: WebDeps): Map<string, Page> {
-  return new Map<string, Page>([
-    ['/', { type: 'text/html; charset=utf-8', download: null, body: homePage(deps) }],
-    [
-      '/scanferry-ca.pem',
-      { type: 'application/x-pem-file', download: 'scanferry-ca.pem', body: deps.root.pem },
-    ],
-    [
-      '/scanferry-ca.cer',
-      { type: 'application/pkix-cert', download: 'scanferry-ca.cer', body: deps.root.der },
-    ],
-  ]);
+function pageAt(deps: WebDeps, url: string): Page | undefined {
+  const device = /^\/sheet\/([a-z0-9-]{1,64})$/.exec(url)?.[1];
+  if (device !== undefined) {
+    const sheet = deps.sheet(device);
+    return sheet === null ? undefined : { type: HTML, download: null, body: sheet };
+  }
+  switch (url) {
+    case '/':
+      return { type: HTML, download: null, body: homePage(deps) };
+    case '/scanferry-ca.pem':
+      return { type: 'application/x-pem-file', download: 'scanferry-ca.pem', body: deps.root.pem };
+    case '/scanferry-ca.cer':
+      return { type: 'application/pkix-cert', download: 'scanferry-ca.cer', body: deps.root.der };
+    default:
+      return undefined;
+  }
 }
 
+const HTML = 'text/html; charset=utf-8';
+
 function homePage(deps: WebDeps): string {
-  const site = escapeHtml(deps.siteName);
-  return `<!doctype html>
+  const { siteName, hostname } = deps;
+  const devices = deps.devices();
+  return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Scanferry ${site}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em;color:#1b1f24}
-h1{font-size:1.5em}code{background:#eef1f4;padding:.1em .3em;border-radius:3px}</style></head>
-<body><h1>Scanferry ${site}</h1>
+<title>Scanferry ${siteName}</title>
+<style>${STYLE}</style></head>
+<body><h1>Scanferry ${siteName}</h1>
 <p>This box takes mail from scanners and copiers and hands it to Microsoft 365.
-At the device, enter <code>${escapeHtml(deps.hostname)}</code> as the SMTP server.</p>
+At the device, enter <code>${hostname}</code> as the SMTP server.</p>
+${
+  devices.length > 0 &&
+  html`<h2>Setup sheets</h2><p>What to enter at each device:</p>
+<ul>${devices.map(({ id, name }) => html`<li><a href="/sheet/${id}">${name}</a></li>`)}</ul>`
+}
+<h2>Certificate</h2>
 <p>A device that checks certificates needs the root certificate of this box:</p>
 <ul><li><a href="/scanferry-ca.pem">scanferry-ca.pem</a> for most devices</li>
 <li><a href="/scanferry-ca.cer">scanferry-ca.cer</a> (DER) for those that want a .cer or .crt file</li></ul>
 </body></html>
-`;
+`.html;
 }
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
+const STYLE = rawStyle`body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em;color:#1b1f24}
+h1{font-size:1.5em}h2{font-size:1.1em}code{background:#eef1f4;padding:.1em .3em;border-radius:3px}`;

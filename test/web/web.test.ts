@@ -29,6 +29,8 @@ async function makeWeb(wantedPort: number): Promise<Web> {
     hostname: HOST,
     certificate: await certificates.server('valid'),
     root: { pem: '-----BEGIN CERTIFICATE-----\n', der: DER },
+    devices: () => [{ id: 'copier-2f', name: 'Copier <2nd floor>' }],
+    sheet: (id) => (id === 'copier-2f' ? '<!doctype html><title>the sheet</title>' : null),
   });
 }
 

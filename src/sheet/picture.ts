@@ -1,0 +1,57 @@
+/** A picture of the way a scan takes: device, box, Microsoft 365, and how each leg is secured. */
+import { type Html, html } from '../pages/html.ts';
+import type { SheetLeg } from './types.ts';
+
+/** Width of the drawing; it scales with the page. */
+const WIDTH = 720;
+const BOX = { width: 168, height: 56, y: 8 };
+/** Characters of a caption that fit between two boxes, and of a name inside of one. */
+const CAPTION_MAX = 16;
+const CAPTION_LINES_MAX = 5;
+const NAME_MAX = 20;
+
+export function connectionPicture([first, second]: readonly [SheetLeg, SheetLeg]): Html {
+  const middle = (WIDTH - BOX.width) / 2;
+  const end = WIDTH - BOX.width;
+  const words = `${first.from} to ${first.to}: ${first.encryption}. ${second.from} to ${second.to}: ${second.encryption}.`;
+  return html`<svg class="way" viewBox="0 0 ${WIDTH} 136" role="img" aria-label="${words}">
+${station(0, first.from, 'device')}${station(middle, first.to, 'this box')}${station(end, second.to, 'mail')}
+${leg(BOX.width, middle, first)}${leg(middle + BOX.width, end, second)}
+</svg>`;
+}
+
+function station(x: number, name: string, kind: string): Html {
+  const centre = x + BOX.width / 2;
+  return html`<rect x="${x + 1}" y="${BOX.y}" width="${BOX.width - 2}" height="${BOX.height}" rx="8" class="station"/>
+<text x="${centre}" y="${BOX.y + 25}" class="name">${shorten(name)}</text>
+<text x="${centre}" y="${BOX.y + 43}" class="kind">${kind}</text>`;
+}
+
+function leg(from: number, to: number, { encryption, isEncrypted }: SheetLeg): Html {
+  const y = BOX.y + BOX.height / 2;
+  const centre = (from + to) / 2;
+  const caption = inLines(encryption);
+  return html`<path d="M${from + 4} ${y}H${to - 12}" class="leg${!isEncrypted && ' clear'}"/>
+<path d="M${to - 12} ${y - 5}l8 5-8 5z" class="head"/>
+${isEncrypted && lock(centre, y - 10)}
+${caption.map((line, index) => html`<text x="${centre}" y="${y + 18 + index * 14}" class="caption">${line}</text>`)}`;
+}
+
+function lock(x: number, y: number): Html {
+  return html`<path d="M${x - 4} ${y - 4}v-3a4 4 0 0 1 8 0v3" class="bow"/><rect x="${x - 6}" y="${y - 4}" width="12" height="9" rx="2" class="body"/>`;
+}
+
+function shorten(name: string): string {
+  return name.length > NAME_MAX ? `${name.slice(0, NAME_MAX - 1)}…` : name;
+}
+
+function inLines(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= CAPTION_MAX) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines.slice(0, CAPTION_LINES_MAX);
+}
