@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { ASSET_FILES } from '../src/pages/assets.ts';
+import { embedWorker } from './embed-worker.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const OUT_FILE = path.join(ROOT, 'dist/scanferry.cjs');
@@ -58,24 +59,29 @@ function buildTime(): string {
   return (epoch === undefined ? new Date() : new Date(Number(epoch) * 1000)).toISOString();
 }
 
+/** What both programs of the bundle are built with. */
+const COMMON = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node22',
+  minify: true,
+  // Names in stacks of a bug report are worth the bytes.
+  keepNames: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
 async function main(): Promise<void> {
   mkdirSync(path.dirname(OUT_FILE), { recursive: true });
   const result = await build({
+    ...COMMON,
     entryPoints: [path.join(ROOT, 'src/main.ts')],
     outfile: OUT_FILE,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node22',
-    minify: true,
-    // Names in stacks of a bug report are worth the bytes.
-    keepNames: true,
     metafile: true,
-    legalComments: 'none',
     banner: { js: '#!/usr/bin/env node' },
-    define: { 'import.meta.filename': '__filename', BUILD_TIME: JSON.stringify(buildTime()) },
-    plugins: [embedAddons, embedAssets],
-    logLevel: 'warning',
+    define: { 'import.meta.url': 'undefined', BUILD_TIME: JSON.stringify(buildTime()) },
+    plugins: [embedAddons, embedAssets, embedWorker(ROOT, COMMON)],
   });
   chmodSync(OUT_FILE, 0o755);
   printContents(result.metafile);

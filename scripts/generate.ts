@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { catalogueModule, findProfiles } from './generate-catalogue.ts';
 import { renderErrors, renderReplies } from './reference-errors.ts';
+import { renderMetrics } from './reference-metrics.ts';
 import { renderQuirks } from './reference-quirks.ts';
 import { renderSettings } from './reference-settings.ts';
 
@@ -16,6 +17,7 @@ const GENERATED: Record<string, () => string | Promise<string>> = {
   'docs/reference/replies.md': renderReplies,
   'docs/reference/errors.md': renderErrors,
   'docs/reference/quirks.md': renderQuirks,
+  'docs/reference/metrics.md': renderMetrics,
 };
 
 const NOTE: Record<string, string> = {

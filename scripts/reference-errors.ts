@@ -8,6 +8,7 @@ import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
 import { HELD_PART } from '../src/core/message-partial.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
+import { PROBLEMS as HEALTH_PROBLEMS } from '../src/health/problems.ts';
 import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
 import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
 import { PROBLEMS as NOTICE_PROBLEMS } from '../src/notices/problems.ts';
@@ -17,6 +18,7 @@ import { MESSAGES } from '../src/routes/explanations.ts';
 import { FAULTS } from '../src/routes/faults.ts';
 import { renderReplyTable } from '../src/routes/replies.ts';
 import { REFUSED, SIGN_IN_ERRORS, signInWaiting, UNAVAILABLE } from '../src/routes/sign-in-errors.ts';
+import { PROBLEMS as SHEET_PROBLEMS } from '../src/sheet/problems.ts';
 import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
 import { portTaken } from '../src/web/web.ts';
 
@@ -100,6 +102,11 @@ function sections(): Section[] {
       ],
     },
     {
+      title: 'Health',
+      intro: 'Sentences of readings that are not ok ([metrics](metrics.md)).',
+      rows: rowsOf(HEALTH_PROBLEMS),
+    },
+    {
       title: 'The agent, its config and the command line',
       intro: '',
       rows: [
@@ -110,6 +117,7 @@ function sections(): Section[] {
         ...rowsOf(INTAKE_PROBLEMS),
         ...rowsOf(CLI_PROBLEMS),
         ...rowsOf(BACKUP_PROBLEMS),
+        ...rowsOf(SHEET_PROBLEMS),
         portTaken('…', 443, '…'),
       ],
     },

@@ -1,8 +1,10 @@
 /** The agent: the only place that builds rooms, starts them in order, and stops them in reverse. */
-import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { createAgentDiscovery } from './agent-discovery.ts';
+import { createAgentHealth } from './agent-health.ts';
 import { createAgentNotices } from './agent-notices.ts';
+import { boxAddresses } from './box-addresses.ts';
 import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
 import { assertWritable } from './config/data-folder.ts';
@@ -12,8 +14,10 @@ import { type ControlServer, createControlServer } from './control/server.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
+import type { Discovery } from './discovery/types.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
+import type { HealthRoom } from './health/types.ts';
 import { type Authority, openAuthority } from './intake/authority.ts';
 import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
@@ -117,9 +121,19 @@ export function createAgent(deps: AgentDeps): Agent {
       maxAgeHours: config.spool.maxAgeHours,
       random: Math.random,
     });
+    const health = createAgentHealth({
+      ...{ clock, spool, dispatch, inForce, dataDir: config.dataDir },
+      log: log.child({ room: 'health' }),
+      broker: () => null,
+    });
+    const discovery = createAgentDiscovery({
+      ...{ clock, spool, profiles: deps.profiles, inForce, log: log.child({ room: 'discovery' }) },
+    });
     const control = createControl(deps, {
       spool,
       dispatch,
+      discovery,
+      health,
       inForce,
       intake: () => requireRooms().intake,
       reload,
@@ -148,6 +162,8 @@ export function createAgent(deps: AgentDeps): Agent {
     await started('control', control).start();
     started('start record', keepStartRecord(deps, spool));
     isStartRecorded = true;
+    await started('health', health).start();
+    await startedBeside('discovery', discovery).start();
     started('routes', routesInUse);
     await started('join', join).start();
     await started('dispatch', dispatch).start();
@@ -161,7 +177,10 @@ export function createAgent(deps: AgentDeps): Agent {
     // Side by side with dispatch, so that at a stop each has all the time there is.
     await startedBeside('notices', notices).start();
     inForce.listeners = await startedBeside('intake', intake).start();
-    const page = started('web', createBoxPage({ log: log.child({ room: 'web' }), authority }));
+    const page = started(
+      'web',
+      createBoxPage({ log: log.child({ room: 'web' }), authority, profiles: deps.profiles }),
+    );
     const webPort = await page.show(config, certificate);
     const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
     const renew = async (): Promise<void> => {
@@ -232,6 +251,8 @@ export function createAgent(deps: AgentDeps): Agent {
 interface ControlParts {
   spool: Spool;
   dispatch: Dispatch;
+  discovery: Discovery;
+  health: HealthRoom;
   inForce: InForce;
   intake(): Intake;
   reload(by: string): Promise<ReloadReport>;
@@ -246,6 +267,8 @@ function createControl({ config, clock, log }: AgentDeps, parts: ControlParts): 
     now: () => clock.now(),
     spool,
     dispatch,
+    discovery: parts.discovery,
+    health: parts.health,
     log: log.child({ room: 'control' }),
     dataDir: config.dataDir,
     reload: parts.reload,
@@ -288,12 +311,4 @@ function renewDaily(deps: AgentDeps, renew: () => Promise<void>): Stoppable {
   };
   plan();
   return { name: 'renewal', stop: async () => timer.cancel() };
-}
-
-/** Every address a device may know this box by. */
-function boxAddresses(): string[] {
-  return Object.values(os.networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .map(({ address }) => address)
-    .filter((address) => !address.startsWith('fe80:'));
 }

@@ -1,6 +1,7 @@
 /** The command line as the main thread runs it: what its commands need is put together here. */
 import type { Worker } from 'node:worker_threads';
 import { type Agent, createAgent } from './agent.ts';
+import { boxAddresses } from './box-addresses.ts';
 import type { CliDeps, RunRequest } from './cli/context.ts';
 import { terminalOutput } from './cli/output.ts';
 import { runCli } from './cli/program.ts';
@@ -31,6 +32,8 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     env: process.env,
     version: { version: VERSION, built: BUILT, node: process.version },
     profileIds,
+    profiles: () => profiles,
+    boxAddresses,
     runAgent: (request) => runAgent(request, startWorker),
     copyRestingSpool: (dataDir, options) =>
       copyRestingSpool({ dataDir, startWorker, log: createLog('warn') }, options),
@@ -39,19 +42,22 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
         ...{ ...request, profiles, startWorker, output: terminalOutput },
         untilStopped: () => listenForStop().received,
       }),
-    runFleet: (request) => inFleet((fleet, fleetDeps) => fleet.runWatch(request, fleetDeps)),
-    sendFleet: (request) => inFleet((fleet, fleetDeps) => fleet.runSend(request, fleetDeps)),
+    // What runs once says what went wrong itself, in sentences.
+    runFleet: (request) =>
+      inFleet(request.once ? 'error' : 'warn', (fleet, parts) => fleet.runWatch(request, parts)),
+    sendFleet: (request) => inFleet('error', (fleet, parts) => fleet.runSend(request, parts)),
   };
   return runCli(argv, deps);
 }
 
 /** Loads the fleet, which an agent has no use for, and runs it until it ends or is stopped. */
 async function inFleet(
+  logLevel: 'warn' | 'error',
   run: (fleet: typeof import('./fleet-run.ts'), deps: FleetRunDeps) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const fleet = await import('./fleet-run.ts');
   const terminal = processTerminal(process.env);
-  const log = createHeldLog(createLog('warn', 2));
+  const log = createHeldLog(createLog(logLevel, 2));
   // Lines between those of the table would spoil it; where the log goes elsewhere it goes at once.
   if (terminal === null || !process.stderr.isTTY) log.release();
   const stop = listenForStop();

@@ -3,6 +3,7 @@ import { type LocateOptions, locateDataDir } from '../config/locate.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
 import type { ExitCode } from '../core/errors.ts';
 import type { SendRequest, WatchRequest } from '../fleet/request.ts';
+import type { Catalogue } from '../profiles/types.ts';
 import type { Output } from './output.ts';
 
 export interface RunRequest extends LocateOptions {
@@ -21,6 +22,9 @@ export interface CliDeps {
   env: Record<string, string | undefined>;
   version: { version: string; built: string | null; node: string };
   profileIds: string[];
+  profiles(): Catalogue;
+  /** IP addresses of this machine. */
+  boxAddresses(): string[];
   /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
   runAgent(request: RunRequest): Promise<ExitCode>;
   /** Copies the spool of a data folder in which no agent runs; null where there is none. */

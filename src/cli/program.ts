@@ -6,6 +6,7 @@ import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
 import { addFleetCommand } from './fleet.ts';
+import { addHealthCommand } from './health.ts';
 import { addHistoryCommand } from './history.ts';
 import { reportError } from './output.ts';
 import { PROBLEMS } from './problems.ts';
@@ -16,6 +17,7 @@ import { addRoutesCommand } from './routes.ts';
 import { addRunCommand } from './run.ts';
 import { addSecretCommand } from './secret.ts';
 import { addSendTestCommand } from './send-test.ts';
+import { addSheetCommand } from './sheet.ts';
 import { addStatusCommand } from './status.ts';
 import { addVersionCommand } from './version.ts';
 
@@ -23,12 +25,14 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addRunCommand,
   addCheckCommand,
   addStatusCommand,
+  addHealthCommand,
   addQueueCommand,
   addHistoryCommand,
   addRoutesCommand,
   addReloadCommand,
   addSendTestCommand,
   addFleetCommand,
+  addSheetCommand,
   addSecretCommand,
   addCertificateCommand,
   addBackupCommand,

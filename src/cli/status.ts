@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { AgentStatus } from '../control/commands/status.ts';
 import type { CliContext } from './context.ts';
+import { formatGrade } from './health.ts';
 import { formatBytes, formatCount, formatDuration } from './output.ts';
 import { formatRoutes, isInTrouble } from './routes.ts';
 
@@ -36,5 +37,7 @@ function formatStatus(status: AgentStatus): string {
     ...(refusal === null ? [] : [`new mail is refused for now (452): ${refusal.cause}`]),
     '',
     formatRoutes(status.routes, status.now),
+    '',
+    formatGrade(status.health.grade, status.health.problems),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 /** Rules that hold between keys: names that must exist, names that must not stand twice. */
 import { BlockList, isIPv4, SocketAddress } from 'node:net';
+import { domainOf } from '../core/message.ts';
 import type { ConfigPath } from './problems.ts';
 import type { Config } from './schema.ts';
 
@@ -20,6 +21,7 @@ export function checkRules(config: Config, profileIds: string[]): RuleFinding[] 
     ...unreachableRules(config),
     ...unknownProfiles(config, profileIds),
     ...openToAll(config),
+    ...unreachableNotices(config),
   ];
 }
 
@@ -108,6 +110,28 @@ function unknownProfiles(config: Config, profileIds: string[]): RuleFinding[] {
           },
         ],
   );
+}
+
+/** A notice that no route can carry would fail, and nobody would be told of that. */
+function unreachableNotices(config: Config): RuleFinding[] {
+  return (config.notices?.to ?? []).flatMap((address, index) => {
+    const domain = domainOf(address);
+    const rule = config.routing.find(({ recipients }) => recipients?.includes(domain) ?? true);
+    const routes = config.routes.filter(({ id }) => rule?.use.flat().includes(id));
+    if (routes.some((route) => carries(route, domain))) return [];
+    return [
+      {
+        severity: 'warning' as const,
+        path: ['notices', 'to', index],
+        message: `no route can carry mail to ${domain}, so no notice will reach ${address}; use an address inside, or add a route that may send outside`,
+      },
+    ];
+  });
+}
+
+/** Direct send reaches only its own domains. */
+function carries(route: Config['routes'][number], domain: string): boolean {
+  return route.kind !== 'direct-send' || [route.domain, ...route.domains].includes(domain);
 }
 
 function openToAll(config: Config): RuleFinding[] {

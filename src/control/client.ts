@@ -5,15 +5,18 @@ import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import type { DiscoveryStep } from '../discovery/types.ts';
 import type { CommandInput, CommandName, CommandOutput } from './commands.ts';
 import { PROBLEMS } from './problems.ts';
-import type { SendTestRequest, SendTestStep } from './protocol.ts';
+import type { DiscoverInput, SendTestRequest, SendTestStep } from './protocol.ts';
 import { controlSocketPath } from './server.ts';
 
 export interface ControlClient {
   call<N extends CommandName>(name: N, input: CommandInput<N>): Promise<CommandOutput<N>>;
   body(messageId: string): Promise<Readable>;
   sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
+  /** Searches for devices; ends early when the caller stops reading. */
+  discover(request: DiscoverInput): AsyncIterable<DiscoveryStep>;
 }
 
 const errorBody = z.object({
@@ -36,6 +39,15 @@ export function createControlClient(dataDir: string): ControlClient {
     async *sendTest(input) {
       const response = await request('POST', '/v1/send-test', input);
       for await (const line of createInterface({ input: response })) yield JSON.parse(line) as SendTestStep;
+    },
+    async *discover(input) {
+      const response = await request('POST', '/v1/discover-steps', input);
+      try {
+        for await (const line of createInterface({ input: response }))
+          yield JSON.parse(line) as DiscoveryStep;
+      } finally {
+        response.destroy();
+      }
     },
   };
 }

@@ -1,14 +1,18 @@
 /** The operator's commands, declared once: name, input, and what each does. The CLI, the box page and MQTT are faces of this table. */
 import type * as z from 'zod';
 import { BACKUP_COMMANDS } from './commands/backup.ts';
+import { DISCOVERY_COMMANDS } from './commands/discovery.ts';
+import { HEALTH_COMMANDS } from './commands/health.ts';
 import { MESSAGE_COMMANDS } from './commands/messages.ts';
 import { ROUTE_COMMANDS } from './commands/routes.ts';
 import { STATUS_COMMANDS } from './commands/status.ts';
 
 export const COMMANDS = {
   ...STATUS_COMMANDS,
+  ...HEALTH_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...ROUTE_COMMANDS,
+  ...DISCOVERY_COMMANDS,
   ...BACKUP_COMMANDS,
 } as const;
 

@@ -1,5 +1,7 @@
 /** What the operator's commands act on; agent.ts supplies it. */
+import type { Discovery } from '../discovery/types.ts';
 import type { Dispatch } from '../dispatch/types.ts';
+import type { HealthRoom } from '../health/types.ts';
 import type { Spool } from '../spool/types.ts';
 
 export interface ControlDeps {
@@ -9,6 +11,8 @@ export interface ControlDeps {
   now(): number;
   spool: Spool;
   dispatch: Dispatch;
+  discovery: Pick<Discovery, 'discover' | 'found'>;
+  health: Pick<HealthRoom, 'look' | 'report' | 'devices'>;
   /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove. */
   copySpool(options: { messages: boolean }): Promise<string>;
   /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */

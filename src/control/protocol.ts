@@ -15,6 +15,13 @@ export const sendTestRequest = z.strictObject({
 
 export type SendTestRequest = z.output<typeof sendTestRequest>;
 
+export const discoverRequest = z.strictObject({
+  /** A part of the configured networks; left out, all of them. */
+  network: z.string().min(1).max(64).optional(),
+});
+
+export type DiscoverInput = z.output<typeof discoverRequest>;
+
 /** One step of a test scan. `atMs` counts from the start of the test. */
 export interface SendTestStep {
   atMs: number;

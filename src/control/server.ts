@@ -12,7 +12,7 @@ import { COMMANDS, isCommandName } from './commands.ts';
 import type { ControlDeps } from './deps.ts';
 import { PROBLEMS } from './problems.ts';
 import type { ErrorBody, SendTestRequest, SendTestStep } from './protocol.ts';
-import { sendTestRequest } from './protocol.ts';
+import { discoverRequest, sendTestRequest } from './protocol.ts';
 
 export interface ControlServerDeps extends ControlDeps {
   log: Log;
@@ -91,7 +91,15 @@ async function answer(
   const name = /^\/v1\/([a-z.-]+)$/.exec(url.pathname)?.[1] ?? '';
   if (request.method !== 'POST') throw unknownCommand(name);
   const input = await readJson(request);
-  if (name === 'send-test') return streamSteps(deps, parseInput(name, sendTestRequest, input), response);
+  if (name === 'send-test')
+    return streamSteps(deps.sendTest(parseInput(name, sendTestRequest, input)), response);
+  if (name === 'discover-steps') {
+    // Whoever asked may go in the middle: then the search ends.
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const { network } = parseInput(name, discoverRequest, input);
+    return streamSteps(deps.discovery.discover({ network, signal: gone.signal }), response);
+  }
   if (!isCommandName(name)) throw unknownCommand(name);
 
   const { input: schema, run } = COMMANDS[name];
@@ -115,15 +123,12 @@ async function sendBody(deps: ControlServerDeps, id: string, response: http.Serv
   await pipeline(body, response);
 }
 
-async function streamSteps(
-  deps: ControlServerDeps,
-  request: SendTestRequest,
-  response: http.ServerResponse,
-): Promise<void> {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  for await (const step of deps.sendTest(request)) {
-    // Whoever asked is gone; the scan goes its way without being watched.
+/** One JSON line a step; the head goes out with the first, so that a refusal is an answer of its own. */
+async function streamSteps(steps: AsyncIterable<unknown>, response: http.ServerResponse): Promise<void> {
+  for await (const step of steps) {
+    // Whoever asked is gone; what was begun goes its way without being watched.
     if (response.destroyed) return;
+    if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.write(`${JSON.stringify(step)}\n`);
   }
   response.end();

@@ -66,7 +66,7 @@ export function createRegistry(clock: Clock): Registry {
       const parsed = parseTopic(topic);
       if (parsed === null || !isSiteId(parsed.site)) return null;
       const { site, kind, id } = parsed;
-      if (kind === 'command' || kind === 'response') return null;
+      if (kind === 'command' || kind === 'response' || kind === 'button') return null;
       const message: SiteMessage = { kind, id, payload, isRetained };
       if (!apply(site, message)) return null;
       version += 1;

@@ -182,7 +182,7 @@ export function createReport(deps: ReportDeps): Report {
       for (const timer of [telemetry, announcement, correction]) timer?.cancel();
       // What it waits for may never be acknowledged; the end of the connection ends that.
       const told = feed.stop();
-      if (isReady) {
+      if (connection.state().isConnected) {
         state.goodbye();
         await inTime(Promise.all([retained.idle(), desk.stop()]));
       }

@@ -69,6 +69,10 @@ async function cli(...argv: string[]): Promise<{ code: number; text: string; jso
     env: { USER: 'kim' },
     version: { version: '0.0.0', built: null, node: process.version },
     profileIds: [],
+    profiles: () => {
+      throw new Error('not part of this test');
+    },
+    boxAddresses: () => [],
     runAgent: notHere,
     copyRestingSpool: async () => null,
     runDemo: notHere,
