@@ -7,13 +7,18 @@ import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
 import { HELD_PART } from '../src/core/message-partial.ts';
+import { PROBLEMS as DISCOVERY_PROBLEMS } from '../src/discovery/problems.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
+import { PROBLEMS as FLEET_PROBLEMS } from '../src/fleet/problems.ts';
 import { PROBLEMS as HEALTH_PROBLEMS } from '../src/health/problems.ts';
 import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
 import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
 import { PROBLEMS as NOTICE_PROBLEMS } from '../src/notices/problems.ts';
+import { PROBLEMS as PAGE_PROBLEMS } from '../src/pages/problems.ts';
 import { PROBLEMS as AGENT_PROBLEMS } from '../src/problems.ts';
 import { RELOAD_PROBLEMS } from '../src/reload.ts';
+import { PROBLEMS as COMMAND_PROBLEMS } from '../src/report/command-problems.ts';
+import { PROBLEMS as BROKER_PROBLEMS } from '../src/report/problems.ts';
 import { MESSAGES } from '../src/routes/explanations.ts';
 import { FAULTS } from '../src/routes/faults.ts';
 import { renderReplyTable } from '../src/routes/replies.ts';
@@ -106,6 +111,19 @@ function sections(): Section[] {
       intro: 'Sentences of readings that are not ok ([metrics](metrics.md)).',
       rows: rowsOf(HEALTH_PROBLEMS),
     },
+    {
+      title: 'The broker',
+      intro: 'Between a site, or `scanferry fleet`, and its MQTT broker.',
+      rows: rowsOf(BROKER_PROBLEMS),
+    },
+    {
+      title: 'Commands over MQTT',
+      intro: 'Why one was rejected or failed, as its sender reads it ([topics](topics.md)).',
+      rows: rowsOf(COMMAND_PROBLEMS),
+    },
+    { title: 'The fleet', intro: '', rows: rowsOf(FLEET_PROBLEMS) },
+    { title: 'Looking for devices', intro: '', rows: rowsOf(DISCOVERY_PROBLEMS) },
+    { title: 'Pages', intro: 'On the page of the box and the dashboard.', rows: rowsOf(PAGE_PROBLEMS) },
     {
       title: 'The agent, its config and the command line',
       intro: '',
