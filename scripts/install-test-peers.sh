@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real peers: mail clients, Postfix with SASL as upstream,
-# and Mosquitto as broker.
+# Mosquitto as broker, and what monitors a site over it (Prometheus, its exporter for MQTT, Zabbix' agent, Jinja2).
 # Quick and offline when nothing is missing. Starts no service.
 set -eu
 
-packages='curl iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db mosquitto mosquitto-clients msmtp openssl postfix procps python3 sasl2-bin stunnel4 swaks util-linux'
+packages='curl iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db mosquitto mosquitto-clients msmtp openssl postfix procps prometheus prometheus-mqtt-exporter python3 python3-jinja2 sasl2-bin stunnel4 swaks util-linux zabbix-agent2'
 
 fail() {
   echo "install-test-peers: $1" >&2
@@ -54,13 +54,14 @@ install_missing() {
 install_missing || { $as_root apt-get update --quiet && install_missing; } ||
   fail "apt-get could not install$missing: its own message is above"
 
-# A service that was enabled for the next boot would bind port 25 there, which the agent itself wants; the tests' broker
-# is one of their own.
+# A service that was enabled for the next boot would bind a port there (25 is the one the agent itself wants); the tests
+# start their own.
 if [ -d /run/systemd/system ]; then
-  case "$missing" in
-    *postfix*) $as_root systemctl disable --quiet postfix.service || fail "postfix.service could not be disabled" ;;
-  esac
-  case "$missing" in
-    *'mosquitto '*) $as_root systemctl disable --quiet mosquitto.service || fail "mosquitto.service could not be disabled" ;;
-  esac
+  for service in postfix mosquitto prometheus prometheus-mqtt-exporter zabbix-agent2; do
+    case "$missing " in
+      *" $service "*)
+        $as_root systemctl disable --quiet "$service.service" || fail "$service.service could not be disabled"
+        ;;
+    esac
+  done
 fi

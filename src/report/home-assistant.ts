@@ -3,9 +3,9 @@
  *
  * By the MQTT device discovery of Home Assistant (its page "MQTT", section "Device discovery payload"): `device`,
  * `origin` and `components` are required; each component names its `platform` and, as an entity, a `unique_id`; one
- * that is gone is sent once more with its platform alone, then no more.
+ * that is gone is sent once more with its platform alone, then no more. Templates give `None` for what is unknown.
  */
-import { homeAssistantTopic, type SiteTopics } from './topics.ts';
+import { homeAssistantTopic, RELEASE_TOPIC, type SiteTopics } from './topics.ts';
 
 export interface HomeAssistantSite {
   site: string;
@@ -62,12 +62,18 @@ function componentsOf(site: HomeAssistantSite): Components {
   const unique = (id: string) => ({ unique_id: `scanferry_${site.site}_${id}` });
   const entries: [string, Component][] = [
     ...siteEntities(site.topics),
+    ...numberEntities(site.topics),
     ...site.routes.map((route): [string, Component] => [`route_${route}`, routeEntity(site.topics, route)]),
     ...site.devices.flatMap((device) => deviceEntities(site.topics, device)),
     ...(site.hasButtons ? buttonEntities(site.topics) : []),
   ];
   return Object.fromEntries(entries.map(([id, component]) => [id, { ...component, ...unique(id) }]));
 }
+
+/** A state of Home Assistant has 255 characters at most. */
+const STATE_CHARACTERS_MAX = 255;
+/** The recorder of Home Assistant keeps no attributes past 16 KiB; a problem takes a few hundred bytes. */
+const PROBLEMS_SHOWN_MAX = 20;
 
 function siteEntities(topics: SiteTopics): [string, Component][] {
   const health = { state_topic: topics.health };
@@ -76,34 +82,49 @@ function siteEntities(topics: SiteTopics): [string, Component][] {
       'problem',
       {
         ...{ platform: 'binary_sensor', name: 'Problem', device_class: 'problem', ...health },
-        value_template: "{{ 'ON' if value_json.grade_num > 0 else 'OFF' }}",
+        value_template: IS_PROBLEM,
         json_attributes_topic: topics.health,
-        json_attributes_template: "{{ {'problems': value_json.problems} | tojson }}",
+        json_attributes_template: `{{ {'problems': value_json.problems[:${PROBLEMS_SHOWN_MAX}]} | tojson }}`,
       },
     ],
     [
       'grade',
       {
-        ...{
-          platform: 'sensor',
-          name: 'Grade',
-          device_class: 'enum',
-          options: ['ok', 'warn', 'fail'],
-          ...health,
-        },
-        value_template: '{{ value_json.grade }}',
+        ...{ platform: 'sensor', name: 'Grade', device_class: 'enum', options: ['ok', 'warn', 'fail'] },
+        ...{ ...health, value_template: '{{ value_json.grade }}' },
       },
     ],
     [
       'cause',
       {
         ...{ platform: 'sensor', name: 'Cause', icon: 'mdi:message-alert', ...health },
-        // A state of Home Assistant has 255 characters at most.
-        value_template: "{{ (value_json.problems[0].cause if value_json.problems else 'none')[:255] }}",
+        value_template: `{{ (value_json.problems[0].cause if value_json.problems else 'none')[:${STATE_CHARACTERS_MAX}] }}`,
       },
     ],
+    [
+      'update',
+      {
+        ...{ platform: 'update', name: 'Software', entity_category: 'diagnostic' },
+        // No button to install: an update is a signed command, or the box's own package manager.
+        ...{ state_topic: topics.info, latest_version_topic: RELEASE_TOPIC },
+        value_template: "{{ {'installed_version': value_json.version} | tojson }}",
+      },
+    ],
+  ];
+}
+
+const IS_PROBLEM = "{{ 'ON' if value_json.grade_num > 0 else 'OFF' }}";
+
+function numberEntities(topics: SiteTopics): [string, Component][] {
+  const diagnostic = { entity_category: 'diagnostic' };
+  const percent = { unit_of_measurement: '%', suggested_display_precision: 0 };
+  return [
     ['queue', numberEntity(topics, 'Queue', 'spool_waiting_count', { icon: 'mdi:tray-full' })],
     ['held', numberEntity(topics, 'Held', 'spool_held_count', { icon: 'mdi:hand-back-right' })],
+    [
+      'failed',
+      numberEntity(topics, 'Failed in 24 hours', 'spool_failed_24h_count', { icon: 'mdi:email-off' }),
+    ],
     [
       'oldest',
       numberEntity(topics, 'Oldest waiting', 'spool_oldest_age_s', {
@@ -111,18 +132,27 @@ function siteEntities(topics: SiteTopics): [string, Component][] {
       }),
     ],
     [
-      'update',
-      {
-        ...{ platform: 'update', name: 'Software', entity_category: 'diagnostic', state_topic: topics.info },
-        // Nobody installs from here: the box has no feed of releases, so the newest it knows is its own.
-        value_template:
-          "{{ {'installed_version': value_json.version, 'latest_version': value_json.version} | tojson }}",
-      },
+      'room_used',
+      numberEntity(topics, 'Room for scans used', 'spool_quota_used_percent', {
+        ...{ icon: 'mdi:database', ...percent, ...diagnostic },
+      }),
+    ],
+    [
+      'disk_used',
+      numberEntity(topics, 'Disk used', 'box_disk_used_percent', {
+        ...{ icon: 'mdi:harddisk', ...percent, ...diagnostic },
+      }),
+    ],
+    [
+      'temperature',
+      numberEntity(topics, 'Temperature', 'box_temperature_celsius', {
+        ...{ device_class: 'temperature', unit_of_measurement: '°C', ...diagnostic },
+      }),
     ],
   ];
 }
 
-/** A number out of the telemetry; `None` is Home Assistant's word for unknown. */
+/** A number out of the telemetry, where what is unknown is missing. */
 function numberEntity(
   topics: SiteTopics,
   name: string,
@@ -136,9 +166,12 @@ function numberEntity(
 }
 
 function routeEntity(topics: SiteTopics, route: string): Component {
+  const options = ['open', 'paused', 'probing'];
   return {
-    ...{ platform: 'sensor', name: `Route ${route}`, icon: 'mdi:email-fast', state_topic: topics.health },
-    value_template: `{{ value_json.metrics.route_state_${key(route)}.value | default('unknown') }}`,
+    ...{ platform: 'sensor', name: `Route ${route}`, icon: 'mdi:email-fast', device_class: 'enum', options },
+    state_topic: topics.health,
+    // A route that was just added is not in health yet.
+    value_template: `{{ (value_json.metrics.route_state_${key(route)} | default({'value': none})).value }}`,
   };
 }
 
@@ -153,14 +186,17 @@ function deviceEntities(
       {
         ...{ platform: 'sensor', name: `${name} last seen`, device_class: 'timestamp', ...state },
         value_template:
-          "{{ (value_json.last_seen / 1000) | timestamp_custom('%Y-%m-%dT%H:%M:%S+00:00', false) if value_json.last_seen else None }}",
+          "{{ (value_json.last_seen / 1000) | timestamp_custom('%Y-%m-%dT%H:%M:%S+00:00', false) if value_json.last_seen else none }}",
       },
     ],
     [
       `device_${id}_problem`,
       {
         ...{ platform: 'binary_sensor', name: `${name} problem`, device_class: 'problem', ...state },
-        value_template: "{{ 'ON' if value_json.grade_num > 0 else 'OFF' }}",
+        value_template: IS_PROBLEM,
+        json_attributes_topic: topics.device(id),
+        json_attributes_template:
+          "{{ {'profile': value_json.profile, 'tls': value_json.tls, 'waiting': value_json.waiting, 'problem': value_json.problem} | tojson }}",
       },
     ],
   ];

@@ -147,8 +147,9 @@ export function createSiteState(deps: SiteStateDeps): SiteState {
     tellInfo();
     shown = { at: Number.NEGATIVE_INFINITY, key: '' };
     tellHealth(deps.health.report());
-    tellDevices();
+    // Home Assistant takes an entity away before its topic is cleared: its templates can't read an empty payload.
     announce();
+    tellDevices();
   }
 
   return {

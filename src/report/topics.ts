@@ -37,10 +37,16 @@ export function siteTopics(site: string): SiteTopics {
   };
 }
 
-/** Home Assistant's discovery topic for a site. */
+/**
+ * Home Assistant's discovery topic for a site, with the site as its node id: a level of its own, so that the access
+ * list of a broker can keep a site to its own announcement (docs/decisions/0009-home-assistant-topic.md).
+ */
 export function homeAssistantTopic(site: string): string {
-  return `homeassistant/device/scanferry-${site}/config`;
+  return `homeassistant/device/${site}/scanferry/config`;
 }
+
+/** Version that the IT department wants on its sites: plain text, retained, published by a person. */
+export const RELEASE_TOPIC = `${ROOT}/release`;
 
 /** Home Assistant says `online` here when it starts. */
 export const HOME_ASSISTANT_STATUS = 'homeassistant/status';

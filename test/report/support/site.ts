@@ -37,6 +37,8 @@ export interface TestSiteOptions {
   store?: TestSpool;
   execute?: (request: CommandRequest) => Promise<CommandResult>;
   devices?: DeviceHealth[];
+  /** What health says at first. */
+  readings?: Reading[];
 }
 
 export const WAITING: Reading = {
@@ -65,7 +67,7 @@ export async function startTestSite(options: TestSiteOptions): Promise<TestSite>
   const log = createQuietLog();
   const asked: CommandRequest[] = [];
   const listeners = new Set<(report: HealthReport) => void>();
-  let readings: Reading[] = [WAITING];
+  let readings: Reading[] = options.readings ?? [WAITING];
   const health: TestHealth = {
     say(next) {
       readings = next;
