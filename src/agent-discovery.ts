@@ -7,8 +7,8 @@ import { createJudge } from './discovery/judge.ts';
 import { search } from './discovery/search.ts';
 import { DEFAULT_QUESTIONS_PER_SECOND } from './discovery/settings.ts';
 import type { Discovery, DiscoveryInForce, DiscoveryStep, SeenDevice } from './discovery/types.ts';
+import type { InForce } from './in-force.ts';
 import type { Catalogue } from './profiles/types.ts';
-import type { InForce } from './reload.ts';
 import type { Spool } from './spool/types.ts';
 
 export interface AgentDiscoveryDeps {

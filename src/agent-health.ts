@@ -9,7 +9,7 @@ import { createBoxProbe } from './health/box-probe.ts';
 import { createHealth } from './health/health.ts';
 import type { BrokerFacts, HealthSpool, RouteFacts } from './health/sources.ts';
 import type { HealthRoom } from './health/types.ts';
-import type { InForce } from './reload.ts';
+import type { InForce } from './in-force.ts';
 import type { RouteSettings } from './routes/settings.ts';
 import { VERSION } from './version.ts';
 

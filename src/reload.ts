@@ -12,18 +12,11 @@ import type { ReloadReport } from './control/deps.ts';
 import { type Explanation, OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import type { Dispatch } from './dispatch/types.ts';
-import type { Intake, ListenerAddress, ServerCertificate } from './intake/types.ts';
+import type { InForce } from './in-force.ts';
+import type { Intake, ServerCertificate } from './intake/types.ts';
 import type { Notices } from './notices/types.ts';
-import type { Route } from './routes/types.ts';
 import type { RoutesInUse } from './routes-in-use.ts';
 import type { Spool } from './spool/types.ts';
-
-/** What is in force; a reload replaces it. */
-export interface InForce {
-  config: Config;
-  routes: Route[];
-  listeners: ListenerAddress[];
-}
 
 export interface ReloaderDeps {
   log: Log;

@@ -134,7 +134,15 @@ test('commands find the data folder of a config even if the rest of it is broken
   const file = write('dataDir: here\nroutes: 7\n');
   expect(locateDataDir({ config: file, env: {} })).toBe(path.join(folder, 'here'));
   expect(locateDataDir({ config: file, env: { SCANFERRY_DATA: '/given' } })).toBe('/given');
-  expect(locateDataDir({ config: path.join(folder, 'none.yaml'), env: {} })).toBe('/var/lib/scanferry');
+});
+
+test('commands refuse a named config that is not there, instead of looking for another agent', () => {
+  expect.assertions(1);
+  try {
+    locateDataDir({ config: path.join(folder, 'none.yaml'), env: {} });
+  } catch (error) {
+    expect(error).toMatchObject({ exitCode: 2, message: expect.stringContaining('none.yaml') });
+  }
 });
 
 describe('the secret store', () => {

@@ -53,7 +53,7 @@ describe('the page of the box', () => {
   test('names the site and the server to enter at a device, with markup in names made harmless', async () => {
     const { stdout } = await curl('/');
     expect(stdout).toContain('HTTP/1.1 200');
-    expect(stdout).toContain('Berlin &#60;HQ&#62;');
+    expect(stdout).toContain('Berlin &lt;HQ&gt;');
     expect(stdout).toContain(`<code>${HOST}</code>`);
   });
 
