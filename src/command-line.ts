@@ -1,6 +1,7 @@
 /** The command line as the main thread runs it: what its commands need is put together here. */
 import type { Worker } from 'node:worker_threads';
 import { type Agent, createAgent } from './agent.ts';
+import { searchAlone } from './agent-discovery.ts';
 import { boxAddresses } from './box-addresses.ts';
 import type { CliDeps, RunRequest } from './cli/context.ts';
 import { terminalOutput } from './cli/output.ts';
@@ -42,6 +43,7 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
         ...{ ...request, profiles, startWorker, output: terminalOutput },
         untilStopped: () => listenForStop().received,
       }),
+    searchAlone: (request) => searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles }),
     // What runs once says what went wrong itself, in sentences.
     runFleet: (request) =>
       inFleet(request.once ? 'error' : 'warn', (fleet, parts) => fleet.runWatch(request, parts)),

@@ -1,7 +1,9 @@
 /** What every command of the command line has at hand. */
 import { type LocateOptions, locateDataDir } from '../config/locate.ts';
+import type { Config } from '../config/schema.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
 import type { ExitCode } from '../core/errors.ts';
+import type { DiscoveryStep } from '../discovery/types.ts';
 import type { SendRequest, WatchRequest } from '../fleet/request.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import type { Output } from './output.ts';
@@ -17,6 +19,13 @@ export interface DemoRequest {
   port: number;
 }
 
+export interface SearchRequest {
+  /** Null where there is none yet: then the network has to be named. */
+  config: Config | null;
+  network: string | undefined;
+  signal: AbortSignal;
+}
+
 export interface CliDeps {
   output: Output;
   env: Record<string, string | undefined>;
@@ -30,6 +39,8 @@ export interface CliDeps {
   /** Copies the spool of a data folder in which no agent runs; null where there is none. */
   copyRestingSpool(dataDir: string, options: { messages: boolean }): Promise<string | null>;
   runDemo(request: DemoRequest): Promise<ExitCode>;
+  /** Searches for devices in this process; nothing is kept. */
+  searchAlone(request: SearchRequest): AsyncIterable<DiscoveryStep>;
   /** Watches the sites of a broker until it is stopped, or once. */
   runFleet(request: WatchRequest): Promise<ExitCode>;
   /** Sends a signed command to sites. */

@@ -48,6 +48,33 @@ export function formatTable(
     .join('\n');
 }
 
+export interface LiveTable {
+  /** Prints a row at once, and sentences below it; the header goes before the first row. */
+  row(cells: readonly string[], notes: readonly string[]): void;
+}
+
+/** A table whose rows are printed as they come, so its columns are as wide as they were declared, or narrower. */
+export function createLiveTable(output: Output, columns: Readonly<Record<string, number>>): LiveTable {
+  const natural = Object.values(columns);
+  const widths = fitWidths(natural, Math.min(output.width ?? WIDTH, WIDTH));
+  const print = (cells: readonly string[]): void =>
+    output.line(
+      cells
+        .map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
+        .join(GAP)
+        .trimEnd(),
+    );
+  let hasHeader = false;
+  return {
+    row(cells, notes) {
+      if (!hasHeader) print(Object.keys(columns));
+      hasHeader = true;
+      print(cells);
+      for (const note of notes) output.line(wrapText(note, NOTE_INDENT, output.width ?? WIDTH));
+    },
+  };
+}
+
 const GAP = '  ';
 const NOTE_INDENT = 4;
 /** Fits beside a prompt in most terminals, and in a mail that quotes it. */

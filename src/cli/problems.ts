@@ -28,6 +28,20 @@ export const PROBLEMS = {
     cause: `The connection to the agent broke off before the whole body of ${id} was there, so nothing was written.`,
     advice: 'Look at the agent with `scanferry status`, then export again.',
   }),
+  noSuchProfile: (id: string, similar: string): Explanation => ({
+    code: 'cli.no-such-profile',
+    cause: `No profile is named ${id}.`,
+    advice:
+      similar === ''
+        ? '`scanferry profiles list` shows the names.'
+        : `Did you mean ${similar}? \`scanferry profiles list\` shows all names.`,
+  }),
+  folderUnreadable: (folder: string, detail: string): Explanation => ({
+    code: 'cli.folder-unreadable',
+    cause: `The folder ${folder} can't be read as profiles (${detail}).`,
+    advice:
+      'Name a folder that holds vendor/name/profile.json, such as firmware-profiles, or the folder of one profile.',
+  }),
   nodeTooOld: (found: string, needed: string): Explanation => ({
     code: 'cli.node-too-old',
     cause: `This is Node.js ${found}, and Scanferry needs ${needed} or newer.`,

@@ -5,11 +5,13 @@ import { addBackupCommand } from './backup.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
+import { addDiscoverCommand } from './discover.ts';
 import { addFleetCommand } from './fleet.ts';
 import { addHealthCommand } from './health.ts';
 import { addHistoryCommand } from './history.ts';
 import { reportError } from './output.ts';
 import { PROBLEMS } from './problems.ts';
+import { addProfilesCommand } from './profiles.ts';
 import { addQueueCommand } from './queue.ts';
 import { addReloadCommand } from './reload.ts';
 import { addRestoreCommand } from './restore.ts';
@@ -32,6 +34,8 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addReloadCommand,
   addSendTestCommand,
   addFleetCommand,
+  addProfilesCommand,
+  addDiscoverCommand,
   addSheetCommand,
   addSecretCommand,
   addCertificateCommand,

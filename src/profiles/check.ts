@@ -1,13 +1,20 @@
 /** Checks profile files as a whole: what a contribution must fulfil before it is part of the catalogue. */
 import { evidenceFaults } from './claims.ts';
 import { createIdentifier, type Identifier } from './identify.ts';
+import { parentOf } from './inherit.ts';
 import { type ProfileFault, readCatalogue } from './load-catalogue.ts';
 import { patternFault } from './pattern.ts';
 import { privacyFaults } from './privacy.ts';
 import type { Extraction, SignalRule, TestVector } from './schema-match.ts';
 import { PLACEHOLDERS } from './schema-setup.ts';
 import { parseSession } from './session-file.ts';
-import { type Catalogue, type ProfileFile, profileSchema, type RawProfile } from './types.ts';
+import {
+  type Catalogue,
+  type DeviceProfile,
+  type ProfileFile,
+  profileSchema,
+  type RawProfile,
+} from './types.ts';
 
 /** One file below a folder of profiles, as text. */
 export interface CatalogueFile {
@@ -35,7 +42,9 @@ export function checkProfiles(files: readonly CatalogueFile[], known: readonly R
   return [
     ...[...unreadable, ...faults, ...shape],
     // Rules that can't be compiled say nothing about vectors.
-    ...(shape.some(({ message }) => message.startsWith('match')) ? [] : vectorFaults(sound, catalogue)),
+    ...(sound.some(({ profile }) => patternsOf(profile).length > 0)
+      ? []
+      : vectorFaults({ sound, catalogue, beside: beside.map(({ path }) => path) })),
     ...others.flatMap((file) => at(file.path, otherFileFaults(file, files))),
   ].sort((left, right) => (left.path < right.path ? -1 : Number(left.path > right.path)));
 }
@@ -61,10 +70,10 @@ function readJson(files: readonly CatalogueFile[]): { raw: RawProfile[]; faults:
 function profileFaults(profile: ProfileFile): string[] {
   return [
     ...evidenceFaults(profile),
+    ...patternsOf(profile),
     ...matchFaults(profile),
-    ...patternFaults('version', profile.version?.from ?? []),
     ...placeholderFaults(profile),
-    ...privacyFaults(JSON.stringify(profile.testVectors ?? [])).map((fault) => `testVectors ${fault}`),
+    ...privacyFaults(JSON.stringify(profile)),
   ];
 }
 
@@ -72,12 +81,19 @@ function matchFaults({ match, testVectors }: ProfileFile): string[] {
   if (match === undefined) return testVectors === undefined ? [] : ['has test vectors but no match'];
   const alone = match.signals.filter(({ weight }) => weight >= match.minScore);
   return [
-    ...patternFaults('match.signals', match.signals),
-    ...patternFaults('match.model', match.model ?? []),
     ...alone.map(
       ({ signal }) => `match.signals: ${signal} alone reaches minScore; no single signal may decide`,
     ),
     ...(testVectors === undefined ? ['match has no test vector; add one observation that it must name'] : []),
+  ];
+}
+
+/** What is wrong with any of its regular expressions. */
+function patternsOf({ match, version }: ProfileFile): string[] {
+  return [
+    ...patternFaults('match.signals', match?.signals ?? []),
+    ...patternFaults('match.model', match?.model ?? []),
+    ...patternFaults('version', version?.from ?? []),
   ];
 }
 
@@ -105,20 +121,42 @@ function placeholderFaults({ setup }: ProfileFile): string[] {
     .map((name) => `setup names {{${name}}}, which the setup sheet does not know`);
 }
 
-function vectorFaults(sound: { path: string; profile: ProfileFile }[], catalogue: Catalogue): ProfileFault[] {
+interface VectorCheck {
+  sound: { path: string; profile: ProfileFile }[];
+  catalogue: Catalogue;
+  /** Paths of the profiles that stand beside. */
+  beside: readonly string[];
+}
+
+function vectorFaults({ sound, catalogue, beside }: VectorCheck): ProfileFault[] {
   const identify = createIdentifier(catalogue);
-  return sound.flatMap(({ path, profile }) =>
+  // A maker's own devices may be told apart by score alone; those of two makers may not.
+  const kin = (left: string, right: string) =>
+    catalogue.get(left)?.vendor === catalogue.get(right)?.vendor ||
+    familyOf(left, catalogue) === familyOf(right, catalogue);
+  const own = sound.flatMap(({ path, profile }) =>
     (profile.testVectors ?? []).flatMap((vector, index) =>
-      at(path, vectorFault(profile.id, vector, identify)).map(({ message }) => ({
+      at(
         path,
-        message: `testVectors[${index}] ${message}`,
-      })),
+        vectorFault(profile.id, vector, { identify, kin }).map((fault) => `testVectors[${index}] ${fault}`),
+      ),
     ),
   );
+  const taken = beside.flatMap((path) => {
+    const profile = catalogue.get(path.replace(/\/profile\.json$/, ''));
+    return profile === undefined ? [] : takenDevices(profile, sound, identify);
+  });
+  return [...own, ...taken];
+}
+
+interface VectorTools {
+  identify: Identifier;
+  /** Whether two profiles are of one vendor, or of one family of badges and variants. */
+  kin(left: string, right: string): boolean;
 }
 
 /** A vector must name its profile and no other, and read out exactly what it says. */
-function vectorFault(id: string, vector: TestVector, identify: Identifier): string[] {
+function vectorFault(id: string, vector: TestVector, { identify, kin }: VectorTools): string[] {
   const found = identify(vector.signals);
   if (found.profile !== id) {
     return [`is ${found.profile ?? found.verdict} instead of ${id}: ${found.sentence}`];
@@ -128,9 +166,39 @@ function vectorFault(id: string, vector: TestVector, identify: Identifier): stri
     model: vector.model ?? null,
     firmware: vector.firmware ?? null,
   };
-  return (['verdict', 'model', 'firmware'] as const)
+  const differing = (['verdict', 'model', 'firmware'] as const)
     .filter((field) => found[field] !== expected[field])
     .map((field) => `has ${field} ${found[field] ?? 'none'} instead of ${expected[field] ?? 'none'}`);
+  const rivals = found.candidates
+    .filter(({ profile, verdict }) => verdict === found.verdict && !kin(profile, id))
+    .map(({ profile, score }) => `is claimed by ${profile} as well, with ${score} beside ${found.score}`);
+  return [...differing, ...rivals];
+}
+
+/** Devices of a profile that stands beside, and that one of the checked profiles takes away from it. */
+function takenDevices(
+  profile: DeviceProfile,
+  sound: VectorCheck['sound'],
+  identify: Identifier,
+): ProfileFault[] {
+  return (profile.testVectors ?? []).flatMap((vector, index) => {
+    const found = identify(vector.signals);
+    if (found.profile === profile.id) return [];
+    const fault = `claims a device of ${profile.id} (its testVectors[${index}]): ${found.sentence}`;
+    const best = found.candidates[0];
+    return sound
+      .filter(({ profile: { id } }) =>
+        found.candidates.some((one) => one.profile === id && one.score === best?.score),
+      )
+      .map(({ path }) => ({ path, message: fault }));
+  });
+}
+
+/** The profile at the root of the badges and variants that this one belongs to. */
+function familyOf(id: string, catalogue: Catalogue): string {
+  const profile = catalogue.get(id);
+  const parent = profile === undefined ? null : parentOf(profile);
+  return parent === null ? id : familyOf(parent, catalogue);
 }
 
 function otherFileFaults({ path, text }: CatalogueFile, files: readonly CatalogueFile[]): string[] {

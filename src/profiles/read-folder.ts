@@ -8,8 +8,8 @@ import type { CatalogueFile } from './check.ts';
 const TOP_FILES = new Set(['profile.schema.json']);
 
 /**
- * Every file two levels below the folder. Throws where the folder can't be read, or holds more, or larger, files
- * than a catalogue has.
+ * Every file of a catalogue, of one vendor's folder, or of one profile's folder, with its path below the catalogue.
+ * Throws where the folder can't be read, or holds more, or larger, files than a catalogue has.
  */
 export function readProfileFolder(folder: string): CatalogueFile[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -18,7 +18,17 @@ export function readProfileFolder(folder: string): CatalogueFile[] {
     .sort();
   if (names.length > LIMITS.profileFilesMax)
     throw new Error(`it holds more than ${LIMITS.profileFilesMax} files`);
-  return names.map((name) => ({ path: name, text: readBounded(path.join(folder, name)) }));
+  const above = placeOf(path.resolve(folder), names);
+  return names.map((name) => ({ path: above + name, text: readBounded(path.join(folder, name)) }));
+}
+
+/** Where the folder lies in its catalogue: '' for the catalogue itself, `ricoh/` or `ricoh/mp/` for a part. */
+function placeOf(folder: string, names: readonly string[]): string {
+  const depth = Math.min(
+    ...names.filter((name) => /(?:^|\/)profile\.json$/.test(name)).map((name) => name.split('/').length),
+  );
+  if (depth === 1) return `${path.basename(path.dirname(folder))}/${path.basename(folder)}/`;
+  return depth === 2 ? `${path.basename(folder)}/` : '';
 }
 
 function readBounded(file: string): string {

@@ -76,6 +76,9 @@ async function cli(...argv: string[]): Promise<{ code: number; text: string; jso
     runAgent: notHere,
     copyRestingSpool: async () => null,
     runDemo: notHere,
+    searchAlone: () => {
+      throw new Error('not part of this test');
+    },
     runFleet: notHere,
     sendFleet: notHere,
   };

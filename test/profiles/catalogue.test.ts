@@ -23,18 +23,6 @@ test('the built-in catalogue holds the generic profiles', () => {
   );
 });
 
-test('every claim that acts has evidence', () => {
-  for (const profile of builtInCatalogue().values()) {
-    const claims = [
-      ...Object.keys(profile.tls ?? {}).map((key) => `tls.${key}`),
-      ...Object.keys(profile.smtp?.advertise ?? {}).map((key) => `smtp.advertise.${key}`),
-      ...(profile.smtp?.quirks ? ['smtp.quirks'] : []),
-      ...Object.keys(profile.limits ?? {}).map((key) => `limits.${key}`),
-    ];
-    expect(profile.evidence.map(({ field }) => field).sort(), profile.id).toEqual(claims.sort());
-  }
-});
-
 describe('loading', () => {
   test.each([
     [
