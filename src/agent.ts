@@ -4,20 +4,19 @@ import type { Worker } from 'node:worker_threads';
 import { createAgentDiscovery } from './agent-discovery.ts';
 import { createAgentHealth } from './agent-health.ts';
 import { createAgentNotices } from './agent-notices.ts';
+import { createAgentReport } from './agent-report.ts';
 import { boxAddresses } from './box-addresses.ts';
 import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
 import { assertWritable } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
-import type { ReloadReport } from './control/deps.ts';
-import { type ControlServer, createControlServer } from './control/server.ts';
+import type { ControlDeps, ReloadReport } from './control/deps.ts';
+import { createControlServer } from './control/server.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
-import type { Discovery } from './discovery/types.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
-import type { HealthRoom } from './health/types.ts';
 import type { InForce } from './in-force.ts';
 import { type Authority, openAuthority } from './intake/authority.ts';
 import { createIntake } from './intake/intake.ts';
@@ -26,6 +25,7 @@ import { createJoin } from './join/join.ts';
 import { unpackNativeAddon } from './native.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { createReloader, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
+import { createRemoteVerbs } from './remote-verbs.ts';
 import { createRoutesInUse } from './routes-in-use.ts';
 import { keepStartRecord, recordStop } from './run-record.ts';
 import { sendTestScan } from './send-test.ts';
@@ -125,19 +125,23 @@ export function createAgent(deps: AgentDeps): Agent {
     const health = createAgentHealth({
       ...{ clock, spool, dispatch, inForce, dataDir: config.dataDir },
       log: log.child({ room: 'health' }),
-      broker: () => null,
+      broker: () => report.broker(),
     });
     const discovery = createAgentDiscovery({
       ...{ clock, spool, profiles: deps.profiles, inForce, log: log.child({ room: 'discovery' }) },
     });
-    const control = createControl(deps, {
-      spool,
-      dispatch,
-      discovery,
-      health,
-      inForce,
+    const commands = createControlDeps(deps, {
+      ...{ spool, dispatch, discovery, health, inForce, reload },
       intake: () => requireRooms().intake,
-      reload,
+      broker: () => report.broker(),
+    });
+    const control = createControlServer({
+      ...{ ...commands, log: log.child({ room: 'control' }), dataDir: config.dataDir },
+    });
+    const report = createAgentReport({
+      ...{ clock, spool, health, inForce, key, startedAt: commands.startedAt },
+      log: log.child({ room: 'report' }),
+      execute: createRemoteVerbs(commands),
     });
     await control.assertAlone();
     const authority = await openBoxAuthority(deps, config.intake.hostname);
@@ -177,6 +181,7 @@ export function createAgent(deps: AgentDeps): Agent {
     });
     // Side by side with dispatch, so that at a stop each has all the time there is.
     await startedBeside('notices', notices).start();
+    await startedBeside('report', report).start();
     inForce.listeners = await startedBeside('intake', intake).start();
     const page = started(
       'web',
@@ -194,7 +199,7 @@ export function createAgent(deps: AgentDeps): Agent {
     reloader = started(
       'reload',
       createReloader({
-        ...{ log, spool, dispatch, intake, routesInUse, page, certificateFor, inForce, notices },
+        ...{ log, spool, dispatch, intake, routesInUse, page, certificateFor, inForce, notices, report },
         readConfig: deps.readConfig,
       }),
     );
@@ -249,41 +254,32 @@ export function createAgent(deps: AgentDeps): Agent {
   };
 }
 
-interface ControlParts {
-  spool: Spool;
-  dispatch: Dispatch;
-  discovery: Discovery;
-  health: HealthRoom;
+type ControlParts = Pick<ControlDeps, 'spool' | 'dispatch' | 'discovery' | 'health' | 'broker' | 'reload'> & {
   inForce: InForce;
   intake(): Intake;
-  reload(by: string): Promise<ReloadReport>;
-}
+};
 
-function createControl({ config, clock, log }: AgentDeps, parts: ControlParts): ControlServer {
-  const { spool, dispatch } = parts;
-  return createControlServer({
+/** What the operator's commands act on, whoever asks. */
+function createControlDeps({ config, clock }: AgentDeps, parts: ControlParts): ControlDeps {
+  const { inForce, intake, ...rooms } = parts;
+  const { spool, dispatch } = rooms;
+  return {
+    ...rooms,
     version: VERSION,
     siteId: config.site.id,
     startedAt: clock.now(),
     now: () => clock.now(),
-    spool,
-    dispatch,
-    discovery: parts.discovery,
-    health: parts.health,
-    log: log.child({ room: 'control' }),
-    dataDir: config.dataDir,
-    reload: parts.reload,
     copySpool: (options) => copySpool(spool, config.dataDir, options),
     sendTest: (request) =>
       sendTestScan(
         {
-          ...{ clock, spool, config: parts.inForce.config, listeners: parts.inForce.listeners },
-          intake: parts.intake(),
+          ...{ clock, spool, config: inForce.config, listeners: inForce.listeners },
+          intake: intake(),
           routes: () => dispatch.routes(),
         },
         request,
       ),
-  });
+  };
 }
 
 function openBoxAuthority({ config, clock, log }: AgentDeps, hostname: string): Promise<Authority> {

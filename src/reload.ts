@@ -5,6 +5,7 @@
  * it is, and says why. So the steps that may fail come first, and are undone when one after them fails.
  */
 import { noticeConfig } from './agent-notices.ts';
+import type { AgentReport } from './agent-report.ts';
 import type { BoxPage } from './box-page.ts';
 import { changedFixedKeys, changedKeys } from './config/compare.ts';
 import type { Config } from './config/schema.ts';
@@ -28,6 +29,7 @@ export interface ReloaderDeps {
   routesInUse: RoutesInUse;
   page: BoxPage;
   notices: Pick<Notices, 'replace'>;
+  report: Pick<AgentReport, 'refresh'>;
   /** The certificate for devices, under a host name. */
   certificateFor(hostname: string): Promise<ServerCertificate>;
   inForce: InForce;
@@ -102,6 +104,7 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     inForce.routes = routes;
     inForce.config = next;
     await deps.notices.replace(noticeConfig(next));
+    deps.report.refresh();
   }
 
   /** Listeners and page, where the system has the last word. */

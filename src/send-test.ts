@@ -49,6 +49,7 @@ async function handIn(deps: SendTestDeps, request: SendTestRequest) {
   const listener = testListener(deps.listeners);
   const login = deps.intake.issueTestLogin();
   const from = request.from ?? defaultSender(deps.config);
+  const to = request.to ?? [from];
   try {
     return await sendScan({
       connect: { host: loopbackOf(listener.address), port: listener.port },
@@ -56,8 +57,8 @@ async function handIn(deps: SendTestDeps, request: SendTestRequest) {
       hello: { verb: 'EHLO', name: deps.config.intake.hostname },
       auth: { mechanism: 'PLAIN', user: login.user, password: login.password },
       from,
-      to: request.to,
-      message: createScanMessage({ from, to: request.to, subject: 'Scanferry test scan' }),
+      to,
+      message: createScanMessage({ from, to, subject: 'Scanferry test scan' }),
     });
   } finally {
     login.revoke();

@@ -1,6 +1,7 @@
 /** `scanferry status`: how the running agent is doing, on one screen. */
 import type { Command } from 'commander';
 import type { AgentStatus } from '../control/commands/status.ts';
+import type { BrokerFacts } from '../health/sources.ts';
 import type { CliContext } from './context.ts';
 import { formatGrade } from './health.ts';
 import { formatBytes, formatCount, formatDuration } from './output.ts';
@@ -37,7 +38,14 @@ function formatStatus(status: AgentStatus): string {
     ...(refusal === null ? [] : [`new mail is refused for now (452): ${refusal.cause}`]),
     '',
     formatRoutes(status.routes, status.now),
+    ...(status.broker === null ? [] : ['', formatBroker(status.broker, status.now)]),
     '',
     formatGrade(status.health.grade, status.health.problems),
   ].join('\n');
+}
+
+function formatBroker({ connected, since, error }: BrokerFacts, now: number): string {
+  const duration = formatDuration(now - since);
+  if (connected) return `broker: connected for ${duration}`;
+  return `broker: not connected for ${duration}${error === null ? '' : `: ${error.cause} ${error.advice}`}`;
 }

@@ -37,7 +37,7 @@ export function createControlClient(dataDir: string): ControlClient {
     },
     body: (messageId) => request('GET', `/v1/messages/${encodeURIComponent(messageId)}/body`),
     async *sendTest(input) {
-      const response = await request('POST', '/v1/send-test', input);
+      const response = await request('POST', '/v1/send-test-steps', input);
       for await (const line of createInterface({ input: response })) yield JSON.parse(line) as SendTestStep;
     },
     async *discover(input) {

@@ -5,6 +5,7 @@ import { DISCOVERY_COMMANDS } from './commands/discovery.ts';
 import { HEALTH_COMMANDS } from './commands/health.ts';
 import { MESSAGE_COMMANDS } from './commands/messages.ts';
 import { ROUTE_COMMANDS } from './commands/routes.ts';
+import { SEND_TEST_COMMANDS } from './commands/send-test.ts';
 import { STATUS_COMMANDS } from './commands/status.ts';
 
 export const COMMANDS = {
@@ -13,6 +14,7 @@ export const COMMANDS = {
   ...MESSAGE_COMMANDS,
   ...ROUTE_COMMANDS,
   ...DISCOVERY_COMMANDS,
+  ...SEND_TEST_COMMANDS,
   ...BACKUP_COMMANDS,
 } as const;
 

@@ -1,8 +1,10 @@
 /** What the operator's commands act on; agent.ts supplies it. */
 import type { Discovery } from '../discovery/types.ts';
 import type { Dispatch } from '../dispatch/types.ts';
+import type { BrokerFacts } from '../health/sources.ts';
 import type { HealthRoom } from '../health/types.ts';
 import type { Spool } from '../spool/types.ts';
+import type { SendTestRequest, SendTestStep } from './protocol.ts';
 
 export interface ControlDeps {
   version: string;
@@ -13,6 +15,10 @@ export interface ControlDeps {
   dispatch: Dispatch;
   discovery: Pick<Discovery, 'discover' | 'found'>;
   health: Pick<HealthRoom, 'look' | 'report' | 'devices'>;
+  /** State of the connection to the MQTT broker; null where none is configured. */
+  broker(): BrokerFacts | null;
+  /** Sends a test scan through the box and tells each step as it happens. */
+  sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
   /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove. */
   copySpool(options: { messages: boolean }): Promise<string>;
   /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */

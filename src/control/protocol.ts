@@ -7,17 +7,30 @@ export interface ErrorBody extends Explanation {
 }
 
 export const sendTestRequest = z.strictObject({
-  to: z.array(z.email()).min(1).max(10),
-  from: z.email().optional(),
-  /** How long to follow the message, milliseconds. */
-  waitMs: z.int().min(1000).max(3_600_000).default(120_000),
+  to: z
+    .array(z.email())
+    .min(1)
+    .max(10)
+    .optional()
+    .describe('Who gets it; left out, the sender of the test itself.'),
+  from: z.email().optional().describe('Sender; left out, the mailbox of the first route.'),
+  waitMs: z
+    .int()
+    .min(1000)
+    .max(3_600_000)
+    .default(120_000)
+    .describe('How long to follow the message, milliseconds.'),
 });
 
 export type SendTestRequest = z.output<typeof sendTestRequest>;
 
 export const discoverRequest = z.strictObject({
-  /** A part of the configured networks; left out, all of them. */
-  network: z.string().min(1).max(64).optional(),
+  network: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('A part of the configured networks; left out, all of them.'),
 });
 
 export type DiscoverInput = z.output<typeof discoverRequest>;

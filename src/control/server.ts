@@ -5,20 +5,18 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
-import { COMMANDS, isCommandName } from './commands.ts';
+import { isCommandName } from './commands.ts';
 import type { ControlDeps } from './deps.ts';
+import { parseInput } from './parse-input.ts';
 import { PROBLEMS } from './problems.ts';
-import type { ErrorBody, SendTestRequest, SendTestStep } from './protocol.ts';
-import { discoverRequest, sendTestRequest } from './protocol.ts';
+import { discoverRequest, type ErrorBody, sendTestRequest } from './protocol.ts';
+import { runCommand } from './run-command.ts';
 
 export interface ControlServerDeps extends ControlDeps {
   log: Log;
   dataDir: string;
-  /** Sends a test scan through the box and tells each step as it happens. */
-  sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
 }
 
 export interface ControlServer {
@@ -91,7 +89,7 @@ async function answer(
   const name = /^\/v1\/([a-z.-]+)$/.exec(url.pathname)?.[1] ?? '';
   if (request.method !== 'POST') throw unknownCommand(name);
   const input = await readJson(request);
-  if (name === 'send-test')
+  if (name === 'send-test-steps')
     return streamSteps(deps.sendTest(parseInput(name, sendTestRequest, input)), response);
   if (name === 'discover-steps') {
     // Whoever asked may go in the middle: then the search ends.
@@ -101,13 +99,7 @@ async function answer(
     return streamSteps(deps.discovery.discover({ network, signal: gone.signal }), response);
   }
   if (!isCommandName(name)) throw unknownCommand(name);
-
-  const { input: schema, run } = COMMANDS[name];
-  // The schema of the same row has produced it; TypeScript can't follow a union of rows.
-  const output = await (run as (deps: ControlDeps, input: unknown) => Promise<unknown>)(
-    deps,
-    parseInput(name, schema, input),
-  );
+  const output = await runCommand(deps, name, input);
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(output));
 }
@@ -149,13 +141,6 @@ async function readJson(request: http.IncomingMessage): Promise<unknown> {
   } catch (cause) {
     throw new OperatorError(PROBLEMS.badInput('the request', describeError(cause)), { exitCode: 2, cause });
   }
-}
-
-function parseInput<S extends z.ZodType>(name: string, schema: S, input: unknown): z.output<S> {
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const detail = parsed.error.issues.map((issue) => issue.message).join('; ');
-  throw new OperatorError(PROBLEMS.badInput(name, detail), { exitCode: 2 });
 }
 
 function fail(log: Log, response: http.ServerResponse, error: unknown): void {

@@ -210,8 +210,9 @@ export const LIMITS = {
   reportDevicesMax: 256,
   /** Commands: one with a whole config or a pack of profiles fits. */
   commandBytesMax: 192 * KIB,
-  /** Commands: the JSON of a result; below what a broker takes of a site by default. */
-  commandResultBytesMax: 128 * KIB,
+  /** Commands: the JSON of a result, and characters of a sentence: MQTT Explorer cuts off at 20,000 bytes (docs/sources.md). */
+  commandResultBytesMax: 16 * KIB,
+  commandSentenceMax: 4000,
   /** Commands: being carried out at once, and behind them. */
   commandsAtOnceMax: 4,
   commandsWaitingMax: 16,

@@ -109,6 +109,11 @@ export const PROBLEMS = {
     cause: `The command was carried out, but its result is larger than ${bytesMax} bytes.`,
     advice: 'Ask for less, or look at the box itself.',
   }),
+  testNotDelivered: (steps: string): Explanation => ({
+    code: 'command.test-not-delivered',
+    cause: `The test scan did not arrive: ${steps}.`,
+    advice: 'It goes on by itself while it waits; `doctor` says what stands in its way.',
+  }),
   failed: (detail: string): Explanation => ({
     code: 'command.failed',
     cause: `The command failed: ${detail}.`,

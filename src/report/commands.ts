@@ -178,10 +178,14 @@ async function execute(run: ExecuteCommand, request: CommandRequest): Promise<Ou
       return { why: PROBLEMS.resultTooLarge(LIMITS.commandResultBytesMax) };
     return { why: null, result: result ?? null, after };
   } catch (error) {
-    return {
-      why: error instanceof OperatorError ? error.explanation : PROBLEMS.failed(describeError(error)),
-    };
+    const why = error instanceof OperatorError ? error.explanation : PROBLEMS.failed(describeError(error));
+    return { why: { ...why, cause: shortened(why.cause) } };
   }
+}
+
+/** The causes of a long config are as many as it has faults. */
+function shortened(text: string): string {
+  return text.length <= LIMITS.commandSentenceMax ? text : `${text.slice(0, LIMITS.commandSentenceMax)} …`;
 }
 
 /** What forbids a message to be read at all. */

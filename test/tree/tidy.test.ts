@@ -172,7 +172,7 @@ describe('files', () => {
 
   test('are imported by another one, except for the entries', () => {
     const entries = new Set([
-      ...['main.ts', 'command-line.ts', 'spool/worker-main.ts', 'report/report.ts'],
+      ...['main.ts', 'command-line.ts', 'spool/worker-main.ts'],
       ...['routes/probe.ts', 'routes/reach.ts', 'spool/inspect-stopped.ts'],
     ]);
     const imported = new Set(

@@ -22,13 +22,13 @@ const recipientStates = [
 ] as const;
 
 const messageFilter = z.strictObject({
-  ids: z.array(z.string().min(1)).optional(),
-  states: z.array(z.enum(recipientStates)).optional(),
-  device: z.string().optional(),
-  sender: z.string().optional(),
-  recipient: z.string().optional(),
-  since: z.number().optional(),
-  until: z.number().optional(),
+  ids: z.array(z.string().min(1)).optional().describe('Ids of messages.'),
+  states: z.array(z.enum(recipientStates)).optional().describe('States of recipients.'),
+  device: z.string().optional().describe('Id, or address, of a device.'),
+  sender: z.string().optional().describe('Sender address.'),
+  recipient: z.string().optional().describe('Recipient address.'),
+  since: z.number().optional().describe('Accepted then or later, epoch milliseconds.'),
+  until: z.number().optional().describe('Accepted before then, epoch milliseconds.'),
 });
 
 /** One more than a page of the command line, which thus knows whether there is a next one. */

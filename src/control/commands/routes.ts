@@ -6,26 +6,22 @@ import type { ControlDeps } from '../deps.ts';
 import { PROBLEMS } from '../problems.ts';
 import { command } from './command.ts';
 
+const routeInput = z.strictObject({ id: z.string().describe('Id of the route.'), by: z.string().min(1) });
+
 export const ROUTE_COMMANDS = {
   'routes.list': command(z.strictObject({}), async (deps): Promise<RouteStatus[]> => deps.dispatch.routes()),
 
-  'routes.pause': command(
-    z.strictObject({ id: z.string(), by: z.string().min(1) }),
-    async (deps, input): Promise<RouteStatus> => {
-      routeStatus(deps, input.id);
-      deps.dispatch.pauseRoute(input.id, input.by);
-      return routeStatus(deps, input.id);
-    },
-  ),
+  'routes.pause': command(routeInput, async (deps, input): Promise<RouteStatus> => {
+    routeStatus(deps, input.id);
+    deps.dispatch.pauseRoute(input.id, input.by);
+    return routeStatus(deps, input.id);
+  }),
 
-  'routes.resume': command(
-    z.strictObject({ id: z.string(), by: z.string().min(1) }),
-    async (deps, input): Promise<RouteStatus> => {
-      routeStatus(deps, input.id);
-      deps.dispatch.resumeRoute(input.id, input.by);
-      return routeStatus(deps, input.id);
-    },
-  ),
+  'routes.resume': command(routeInput, async (deps, input): Promise<RouteStatus> => {
+    routeStatus(deps, input.id);
+    deps.dispatch.resumeRoute(input.id, input.by);
+    return routeStatus(deps, input.id);
+  }),
 };
 
 function routeStatus(deps: ControlDeps, id: string): RouteStatus {

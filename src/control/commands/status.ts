@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { RouteStatus } from '../../dispatch/types.ts';
 import { type HealthProblem, problemsOf } from '../../health/problem-list.ts';
+import type { BrokerFacts } from '../../health/sources.ts';
 import type { Grade } from '../../health/types.ts';
 import type { SpoolStats } from '../../spool/types.ts';
 import { command } from './command.ts';
@@ -13,6 +14,8 @@ export interface AgentStatus {
   now: number;
   spool: SpoolStats;
   routes: RouteStatus[];
+  /** Connection to the MQTT broker; null where none is configured. */
+  broker: BrokerFacts | null;
   health: { grade: Grade; problems: HealthProblem[] };
 }
 
@@ -26,6 +29,7 @@ export const STATUS_COMMANDS = {
       now: deps.now(),
       spool: await deps.spool.stats(),
       routes: deps.dispatch.routes(),
+      broker: deps.broker(),
       health: { grade: health.grade, problems: problemsOf(health) },
     };
   }),

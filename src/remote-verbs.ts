@@ -1,0 +1,143 @@
+/**
+ * The verbs of signed commands over MQTT: which command of the table each is, what arguments it takes, and what of the
+ * outcome goes back. Nothing is done here that the command table does not do.
+ */
+import * as z from 'zod';
+import type { DiscoveryResult } from './control/commands/discovery.ts';
+import type { SendTestResult } from './control/commands/send-test.ts';
+import { COMMANDS, isCommandName } from './control/commands.ts';
+import type { ControlDeps } from './control/deps.ts';
+import { inputFaults } from './control/parse-input.ts';
+import { discoverRequest, sendTestRequest } from './control/protocol.ts';
+import { runCommand } from './control/run-command.ts';
+import { OperatorError } from './core/errors.ts';
+import { LIMITS } from './core/limits.ts';
+import { PROBLEMS } from './report/command-problems.ts';
+import type { CommandRequest, CommandResult, ExecuteCommand } from './report/commands.ts';
+import type { CommandVerb } from './report/settings.ts';
+
+interface Verb {
+  /** What it does, for docs/reference/topics.md. */
+  help: string;
+  /** Row of the command table (src/control/commands.ts). */
+  command: string;
+  /** What the sender may say; most of it is the schema of the command itself. */
+  args: z.ZodType;
+  /** The input of the command. Left out, the arguments as they are. */
+  input?(args: Record<string, unknown>, by: string): unknown;
+  /** What of the output goes back, where it may be long. Throws OperatorError where it is a failure. */
+  result?(output: never): unknown;
+}
+
+const nothing = z.strictObject({});
+const { filter } = COMMANDS['queue.act'].input.shape;
+const messages = filter
+  .extend({ all: z.literal(true).optional().describe('All messages; needed where nothing else is said.') })
+  .refine((args) => Object.values(args).some((value) => value !== undefined), {
+    error: 'say which messages (ids, states, device, sender, recipient, since, until), or all=true',
+  });
+const route = COMMANDS['routes.pause'].input.omit({ by: true });
+
+export const VERBS = {
+  flush: {
+    help: 'Tries everything that waits for its next attempt now.',
+    command: 'queue.act',
+    args: nothing,
+    input: (_, by) => ({ action: 'retry', filter: { states: ['deferred'] }, by }),
+  },
+  retry: {
+    help: 'Sends deferred or failed messages now.',
+    command: 'queue.act',
+    args: messages,
+    input: (args, by) => ({ action: 'retry', filter: filterOf(args), by }),
+  },
+  hold: {
+    help: 'Keeps messages back until they are released.',
+    command: 'queue.act',
+    args: messages,
+    input: (args, by) => ({ action: 'hold', filter: filterOf(args), by }),
+  },
+  release: {
+    help: 'Lets held messages go.',
+    command: 'queue.act',
+    args: messages,
+    input: (args, by) => ({ action: 'release', filter: filterOf(args), by }),
+  },
+  'pause-route': {
+    help: 'Pauses a route until it is resumed.',
+    command: 'routes.pause',
+    args: route,
+    input: (args, by) => ({ ...args, by }),
+  },
+  'resume-route': {
+    help: 'Ends the pause of a route.',
+    command: 'routes.resume',
+    args: route,
+    input: (args, by) => ({ ...args, by }),
+  },
+  'send-test': {
+    help: 'Sends a test scan through the whole way and follows it; fails when it does not arrive.',
+    command: 'send-test',
+    args: sendTestRequest,
+    result: testResult,
+  },
+  doctor: { help: 'Examines the site and says what to do.', command: 'doctor', args: nothing },
+  discover: {
+    help: 'Searches the network for devices; takes minutes.',
+    command: 'discover',
+    args: discoverRequest,
+    result: discoveredDevices,
+  },
+  'set-config': { help: '', command: 'config.set', args: nothing },
+  'support-bundle': {
+    help: 'Makes a support bundle on the box and says where it lies.',
+    command: 'support-bundle',
+    args: nothing,
+  },
+  restart: { help: '', command: 'restart', args: nothing },
+  'update-profiles': { help: '', command: 'profiles.update', args: nothing },
+} as const satisfies Record<CommandVerb, Verb>;
+
+/** Carries out what a signed command, or a button, asks for. */
+export function createRemoteVerbs(deps: ControlDeps): ExecuteCommand {
+  return async ({ verb, args, by }: CommandRequest): Promise<CommandResult> => {
+    const row: Verb = VERBS[verb];
+    if (!isCommandName(row.command)) throw new OperatorError(PROBLEMS.notAvailable(verb));
+    const parsed = row.args.safeParse(args);
+    if (!parsed.success) throw new OperatorError(PROBLEMS.badArguments(verb, inputFaults(parsed.error)));
+    const output = await runCommand(deps, row.command, row.input?.(args, by) ?? args);
+    // Each row speaks of the output of its own command.
+    return { result: row.result === undefined ? output : row.result(output as never) };
+  };
+}
+
+function filterOf({ all: _, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  return rest;
+}
+
+/** Steps fit: ten recipients with a few lines each. */
+function testResult({ succeeded, steps }: SendTestResult): unknown {
+  if (succeeded) return { steps };
+  const told = steps.map(({ text, reply }) => (reply === null ? text : `${text}: ${reply}`)).join('; ');
+  throw new OperatorError(PROBLEMS.testNotDelivered(told));
+}
+
+/** What identifies each device; `leftOff` says how many more there are. */
+function discoveredDevices({ devices, summary }: DiscoveryResult): unknown {
+  const rows = devices.map(({ address, mac, model, profile, verdict, configuredAs }) => ({
+    ...{ address, mac, model, profile, verdict, configuredAs },
+  }));
+  const fitting = fitList(rows, LIMITS.commandResultBytesMax - SUMMARY_BYTES);
+  return { summary, devices: fitting, leftOff: rows.length - fitting.length };
+}
+
+const SUMMARY_BYTES = 1024;
+
+/** As many of the first rows as have room in `bytesMax` of JSON. */
+function fitList<T>(rows: readonly T[], bytesMax: number): T[] {
+  let bytes = 2;
+  return rows.filter((row) => {
+    bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
+    return bytes <= bytesMax;
+  });
+}
