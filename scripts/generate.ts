@@ -8,6 +8,7 @@ import { renderMetrics } from './reference-metrics.ts';
 import { renderProfileSchema, renderProfiles } from './reference-profiles.ts';
 import { renderQuirks } from './reference-quirks.ts';
 import { renderSettings } from './reference-settings.ts';
+import { renderTopics } from './reference-topics.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 
@@ -19,6 +20,7 @@ const GENERATED: Record<string, () => string | Promise<string>> = {
   'docs/reference/errors.md': renderErrors,
   'docs/reference/quirks.md': renderQuirks,
   'docs/reference/metrics.md': renderMetrics,
+  'docs/reference/topics.md': renderTopics,
   'docs/reference/profiles.md': renderProfiles,
   'firmware-profiles/profile.schema.json': renderProfileSchema,
 };

@@ -25,7 +25,8 @@ export function renderSettings(): string {
   ].join('\n');
 }
 
-function rowsOf(schema: z.core.$ZodType, prefix: string): Row[] {
+/** One row a key of a schema, those of groups below their own. */
+export function rowsOf(schema: z.core.$ZodType, prefix: string): Row[] {
   // The union of zod's internal definitions: narrowing by `type` is how zod itself walks schemas.
   const def = (schema as z.core.$ZodTypes)._zod.def;
   if (def.type === 'object') {

@@ -206,6 +206,9 @@ export const LIMITS = {
   reportOnlineAgainMs: 5 * SECOND,
   /** MQTT: Home Assistant starts: all sites announce themselves again, spread over this (its documentation asks for it). */
   reportHomeAssistantSpreadMs: 30 * SECOND,
+  /** MQTT: a payload, and the problems in one; MQTT Explorer cuts off at 20,000 bytes (docs/sources.md). */
+  reportPayloadBytesMax: 18_000,
+  reportProblemsMax: 20,
   /** MQTT: devices whose state is published; a site has a few dozen. */
   reportDevicesMax: 256,
   /** Commands: one with a whole config or a pack of profiles fits. */

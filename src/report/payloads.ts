@@ -8,9 +8,11 @@ export type StatusPayload = 'online' | 'offline';
 /** `<root>/info`, retained. */
 export interface InfoPayload {
   site: string;
-  /** Name for people. */
+  /** Name for people (`site.name`). */
   name: string;
+  /** Version of Scanferry. */
   version: string;
+  /** Host name of the box. */
   host: string;
   /** Address of the box toward the broker; null where it can't be told. */
   address: string | null;
@@ -30,11 +32,12 @@ export interface InfoPayload {
 export interface HealthPayload {
   /** Epoch milliseconds. */
   ts: number;
+  /** The worst of all: `ok`, `warn` or `fail`. */
   grade: Grade;
   grade_num: 0 | 1 | 2;
-  /** By reading key (health/types.ts readingKey). */
+  /** By key ([metrics](metrics.md)): the name, and for a route or device its id behind it. Of very many devices some are left out. */
   metrics: Record<string, { value: number | boolean | string | null; unit: string; grade: Grade }>;
-  /** Whatever is not ok, the worst first. */
+  /** Whatever is not ok, the worst first, each with a sentence and what to do. */
   problems: { key: string; grade: Grade; code: string; cause: string; advice: string }[];
 }
 
@@ -43,14 +46,20 @@ export type TelemetryPayload = { ts: number } & Record<string, number>;
 
 /** `<root>/device/<id>/state`, retained. Times are epoch milliseconds. */
 export interface DeviceStatePayload {
+  /** As in the config. */
   id: string;
   profile: string | null;
+  /** Its latest connection for a message, also one that was refused. */
   last_seen: number | null;
   last_message: number | null;
+  /** Messages, since the agent knows the device. */
   accepted: number;
+  /** Recipients its messages were delivered to, and failed for. */
   delivered: number;
   failed: number;
+  /** Messages that wait. */
   waiting: number;
+  /** TLS of its latest message, such as `TLSv1`; `none` for plain text. */
   tls: string | null;
   grade: Grade;
   grade_num: 0 | 1 | 2;
@@ -61,20 +70,25 @@ export interface DeviceStatePayload {
 export interface EventPayload {
   /** `<site>-<seq>`: the same event told twice has the same id. */
   id: string;
+  /** Place in the order. */
   seq: number;
+  /** When it happened, epoch milliseconds. */
   ts: number;
+  /** One of those below. */
   type: EventRecord['type'];
   data: EventRecord['data'];
 }
 
 /** What a signed command says: the claims of the compact JWS on `<root>/cmd/<verb>`. */
 export interface CommandClaims {
+  /** The site it is for. */
   site: string;
+  /** The verb, as in the topic. */
   verb: string;
   args: Record<string, unknown>;
-  /** Unique; the answer goes to `<root>/rsp/<nonce>`. */
+  /** Unique, 8 to 64 letters, digits, `_` and `-`; the answer goes to `rsp/<nonce>`. */
   nonce: string;
-  /** Seconds, as in RFC 7519. */
+  /** When it was signed, and until when it may be obeyed: seconds, as in RFC 7519. */
   iat: number;
   exp: number;
 }

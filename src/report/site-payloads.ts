@@ -1,5 +1,7 @@
 /** Makes the payloads out of what health and the event table say. */
 import type { EventRecord } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
+import { problemsOf } from '../health/problem-list.ts';
 import {
   type DeviceHealth,
   type Grade,
@@ -12,37 +14,47 @@ import type { DeviceStatePayload, EventPayload, HealthPayload, TelemetryPayload 
 /** The same grades as numbers, for whoever can only graph. */
 export const GRADE_NUMBERS = { ok: 0, warn: 1, fail: 2 } as const satisfies Record<Grade, 0 | 1 | 2>;
 
-export function healthPayload({ ts, grade, readings }: HealthReport): HealthPayload {
+export function healthPayload(report: HealthReport): HealthPayload {
+  const { ts, grade, readings } = report;
+  const problems = problemsOf(report).slice(0, LIMITS.reportProblemsMax);
+  const metrics = readings.map((reading): Entry<HealthPayload['metrics'][string]> => {
+    const { value, metric, grade: of } = reading;
+    return { reading, entry: [readingKey(reading), { value, unit: metric.unit, grade: of }] };
+  });
+  const room = LIMITS.reportPayloadBytesMax - Buffer.byteLength(JSON.stringify(problems));
   return {
     ...{ ts, grade, grade_num: GRADE_NUMBERS[grade] },
-    metrics: Object.fromEntries(
-      readings.map((reading) => [
-        readingKey(reading),
-        { value: reading.value, unit: reading.metric.unit, grade: reading.grade },
-      ]),
-    ),
-    problems: problemsOf(readings),
+    ...{ metrics: Object.fromEntries(fitting(metrics, room)), problems },
   };
-}
-
-/** What is not well, the worst first. */
-export function problemsOf(readings: readonly Reading[]): HealthPayload['problems'] {
-  return readings
-    .flatMap((reading) => {
-      const { grade, why } = reading;
-      if (why === null) return [];
-      return [{ key: readingKey(reading), grade, code: why.code, cause: why.cause, advice: why.advice }];
-    })
-    .sort((a, b) => GRADE_NUMBERS[b.grade] - GRADE_NUMBERS[a.grade]);
 }
 
 /** Numbers only: most tools that graph MQTT leave texts and booleans out. A state is given as its grade. */
 export function telemetryPayload({ ts, grade, readings }: HealthReport): TelemetryPayload {
-  const numbers: [string, number][] = readings.flatMap((reading) => {
+  const numbers = readings.flatMap((reading): Entry<number>[] => {
     const value = asNumber(reading);
-    return value === null ? [] : [[readingKey(reading), value]];
+    return value === null ? [] : [{ reading, entry: [readingKey(reading), value] }];
   });
-  return { ts, grade_num: GRADE_NUMBERS[grade], ...Object.fromEntries(numbers) };
+  const fit = fitting(numbers, LIMITS.reportPayloadBytesMax);
+  return { ts, grade_num: GRADE_NUMBERS[grade], ...Object.fromEntries(fit) };
+}
+
+interface Entry<V> {
+  reading: Reading;
+  entry: [string, V];
+}
+
+/**
+ * What of it has room in `bytesMax` of JSON: of many devices some are left out, those that are well first; the topic of
+ * each device has it all.
+ */
+function fitting<V>(entries: readonly Entry<V>[], bytesMax: number): [string, V][] {
+  const isLast = ({ reading: { metric, grade } }: Entry<V>) => metric.family === 'devices' && grade === 'ok';
+  const wanted = [...entries.filter((each) => !isLast(each)), ...entries.filter(isLast)];
+  let bytes = 0;
+  return wanted.flatMap(({ entry }) => {
+    bytes += Buffer.byteLength(JSON.stringify(entry));
+    return bytes <= bytesMax ? [entry] : [];
+  });
 }
 
 function asNumber({ value, grade }: Reading): number | null {

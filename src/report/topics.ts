@@ -51,6 +51,77 @@ export const RELEASE_TOPIC = `${ROOT}/release`;
 /** Home Assistant says `online` here when it starts. */
 export const HOME_ASSISTANT_STATUS = 'homeassistant/status';
 
+/** One row of the table of topics in docs/reference/topics.md. */
+interface TopicDescription {
+  topic: string;
+  from: 'site' | 'you' | 'Home Assistant';
+  isRetained: boolean;
+  qos: 0 | 1;
+  help: string;
+  /** Interface in payloads.ts; null where the payload is no JSON of ours or is told elsewhere. */
+  payload: string | null;
+}
+
+const ANY = siteTopics('<site>');
+
+/** Every topic, as the reference shows it. */
+export const TOPICS: readonly TopicDescription[] = [
+  {
+    ...{ topic: ANY.status, from: 'site', isRetained: true, qos: 1, payload: null },
+    help: 'Plain `online` or `offline`; `offline` is also the will.',
+  },
+  {
+    ...{ topic: ANY.info, from: 'site', isRetained: true, qos: 1, payload: 'InfoPayload' },
+    help: 'What the site is.',
+  },
+  {
+    ...{ topic: ANY.health, from: 'site', isRetained: true, qos: 1, payload: 'HealthPayload' },
+    help: 'How it is: at once when a grade or a problem changes, else every 5 minutes.',
+  },
+  {
+    ...{ topic: ANY.telemetry, from: 'site', isRetained: false, qos: 0, payload: null },
+    help: 'Numbers, every `mqtt.telemetrySeconds`.',
+  },
+  {
+    ...{ topic: ANY.device('<id>'), from: 'site', isRetained: true, qos: 1, payload: 'DeviceStatePayload' },
+    help: 'How one device of the config is; cleared when it is gone.',
+  },
+  {
+    ...{ topic: ANY.event, from: 'site', isRetained: false, qos: 1, payload: 'EventPayload' },
+    help: 'What happened, in order.',
+  },
+  {
+    ...{ topic: ANY.command('<verb>'), from: 'you', isRetained: false, qos: 1, payload: null },
+    help: 'A signed command.',
+  },
+  {
+    ...{
+      topic: ANY.response('<nonce>'),
+      from: 'site',
+      isRetained: false,
+      qos: 1,
+      payload: 'ResponsePayload',
+    },
+    help: 'What became of it: each state as it is reached.',
+  },
+  {
+    ...{ topic: ANY.button('<name>'), from: 'Home Assistant', isRetained: false, qos: 0, payload: null },
+    help: '`PRESS` on `flush` or `send-test`, obeyed only with `mqtt.homeAssistantButtons`.',
+  },
+  {
+    ...{ topic: RELEASE_TOPIC, from: 'you', isRetained: true, qos: 1, payload: null },
+    help: 'Version that you want on your sites, plain text; Home Assistant shows where it is missing.',
+  },
+  {
+    ...{ topic: homeAssistantTopic('<site>'), from: 'site', isRetained: true, qos: 1, payload: null },
+    help: 'Announcement to Home Assistant, with `mqtt.homeAssistant`.',
+  },
+  {
+    ...{ topic: HOME_ASSISTANT_STATUS, from: 'Home Assistant', isRetained: false, qos: 0, payload: null },
+    help: 'Home Assistant has started: the site announces itself again.',
+  },
+];
+
 export type TopicKind =
   | 'status'
   | 'info'
