@@ -180,8 +180,11 @@ function isAbove(ancestor: string, id: string, catalogue: Catalogue): boolean {
   return parent !== null && (parent === ancestor || isAbove(ancestor, parent, catalogue));
 }
 
-function reasons(candidate: Candidate): string {
-  return candidate.counted.map(({ why, weight }) => (weight < 0 ? `although ${why}` : why)).join(' and ');
+function reasons({ counted }: Candidate): string {
+  const joined = (signs: CountedSignal[]) => signs.map(({ why }) => why).join(' and ');
+  const against = counted.filter(({ weight }) => weight < 0);
+  const speaking = joined(counted.filter(({ weight }) => weight > 0));
+  return against.length === 0 ? speaking : `${speaking}, although ${joined(against)}`;
 }
 
 function firstOf(extractions: CompiledExtraction[], signals: DeviceSignals): string | null {

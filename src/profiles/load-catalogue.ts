@@ -1,5 +1,5 @@
 /** Turns profile files into the catalogue; a wrong file is an error of the build, not of a site. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { inherit, parentOf } from './inherit.ts';
 import {
   type Catalogue,
@@ -32,7 +32,7 @@ export function readCatalogue(raw: readonly RawProfile[]): { catalogue: Catalogu
   for (const { path, json } of raw) {
     const parsed = profileSchema.safeParse(json);
     if (!parsed.success) {
-      faults.push({ path, message: z.prettifyError(parsed.error) });
+      faults.push(...parsed.error.issues.map((issue) => ({ path, message: issueInWords(issue) })));
       continue;
     }
     const fault = faultOf(parsed.data, path, files);
@@ -40,6 +40,25 @@ export function readCatalogue(raw: readonly RawProfile[]): { catalogue: Catalogu
     else files.set(parsed.data.id, parsed.data);
   }
   return { catalogue: resolveAll(files, faults), faults };
+}
+
+/** More choices than this are looked up in the schema rather than read in a line. */
+const CHOICES_MAX = 8;
+
+/** What is wrong with a key, with the key in front: `evidence[1].source is missing`. */
+function issueInWords(issue: z.core.$ZodIssue): string {
+  const key = issue.path.reduce<string>(
+    (before, part) =>
+      typeof part === 'number' ? `${before}[${part}]` : `${before}${before === '' ? '' : '.'}${String(part)}`,
+    '',
+  );
+  const at = key === '' ? '' : `${key}: `;
+  if (issue.code === 'unrecognized_keys') return `${at}the key ${issue.keys.join(' and ')} does not exist`;
+  if (issue.message.endsWith('received undefined')) return `${key} is missing`;
+  if (issue.code === 'invalid_value' && issue.values.length > CHOICES_MAX) {
+    return `${at}expected one of the ${issue.values.length} values that firmware-profiles/profile.schema.json lists`;
+  }
+  return at + issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
 }
 
 function faultOf(profile: ProfileFile, path: string, files: ReadonlyMap<string, ProfileFile>): string | null {
@@ -53,7 +72,7 @@ function faultOf(profile: ProfileFile, path: string, files: ReadonlyMap<string, 
 function resolveAll(files: ReadonlyMap<string, ProfileFile>, faults: ProfileFault[]): Catalogue {
   const whole = new Map<string, DeviceProfile>();
   for (const file of files.values()) {
-    const fault = resolve(file, { files, whole, below: [] });
+    const fault = resolve(file, { files, whole });
     if (fault !== null) faults.push({ path: `${file.id}/profile.json`, message: fault });
   }
   // In the order of the files, whatever order inheritance resolved them in.
@@ -68,25 +87,33 @@ function entryOf(whole: ReadonlyMap<string, DeviceProfile>, id: string): [string
 interface Resolution {
   files: ReadonlyMap<string, ProfileFile>;
   whole: Map<string, DeviceProfile>;
-  /** Ids whose parents are being resolved; meeting one again is a circle. */
-  below: readonly string[];
 }
 
 /** Fills in a file and, before it, those it takes from; returns what is wrong, or null. */
 function resolve(file: ProfileFile, resolution: Resolution): string | null {
-  const { files, whole, below } = resolution;
+  const { files, whole } = resolution;
   if (whole.has(file.id)) return null;
   const parentId = parentOf(file);
   if (parentId === null) {
     whole.set(file.id, file);
     return null;
   }
-  if (parentId === file.id || below.includes(parentId)) return `it takes from itself by way of ${parentId}`;
+  if (isInCircle(file, files)) return `it takes from itself by way of ${parentId}`;
   const parentFile = files.get(parentId);
   if (parentFile === undefined) return `there is no profile ${parentId} to take from`;
-  const fault = resolve(parentFile, { ...resolution, below: [...below, file.id] });
+  const fault = resolve(parentFile, resolution);
   const parent = whole.get(parentId);
   if (fault !== null || parent === undefined) return `the profile ${parentId} it takes from is faulty`;
   whole.set(file.id, inherit(file, parent));
   return null;
+}
+
+/** Whether the way from parent to parent comes to a profile that it has passed. */
+function isInCircle(file: ProfileFile, files: ReadonlyMap<string, ProfileFile>): boolean {
+  const passed = new Set<string>();
+  for (let one: ProfileFile | undefined = file; one !== undefined; one = files.get(parentOf(one) ?? '')) {
+    if (passed.has(one.id)) return true;
+    passed.add(one.id);
+  }
+  return false;
 }

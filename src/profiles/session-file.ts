@@ -86,7 +86,12 @@ function readHead([title, ...rest]: string[]): Head | { fault: string } {
     return match === null ? [] : [[match[1], match[2]]];
   });
   const parsed = headSchema.safeParse(Object.fromEntries(fields));
-  return parsed.success ? parsed.data : { fault: `its head is wrong: ${z.prettifyError(parsed.error)}` };
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map(({ path, message }) => {
+    const isMissing = message.endsWith('received undefined');
+    return `# ${path.join('.')}:${isMissing ? '' : ` (${message})`}`;
+  });
+  return { fault: `its head lacks or misspells ${wrong.join(' and ')}` };
 }
 
 /** Returns the step of a line, or what is wrong with it. */

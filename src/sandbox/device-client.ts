@@ -18,8 +18,8 @@ export interface DeviceClient {
   /** Sends a line and reads its reply; `shown` replaces it in the transcript where it holds a secret. */
   command(line: string, shown?: string): Promise<DeviceReply>;
   write(bytes: Buffer | string): Promise<void>;
-  /** Speaks TLS from here on. */
-  secure(): Promise<void>;
+  /** Speaks TLS from here on, in the versions given or those of the device. */
+  secure(versions?: { min: SecureVersion; max: SecureVersion }): Promise<void>;
   tls(): TlsFacts | null;
   transcript: string[];
   close(): void;
@@ -39,8 +39,10 @@ export async function connectDevice(options: {
   implicit: boolean;
   tls: DeviceTls;
   timeoutMs: number;
+  /** Where its lines are noted; one of its own when left out. */
+  transcript?: string[];
 }): Promise<DeviceClient> {
-  const transcript: string[] = [];
+  const { transcript = [] } = options;
   const raw = connectTcp({
     host: options.host,
     port: options.port,
@@ -52,13 +54,13 @@ export async function connectDevice(options: {
   let facts: TlsFacts | null = null;
   let wire: Wire | null = options.implicit ? null : createWire(raw);
 
-  async function secure(): Promise<void> {
+  async function secure(versions?: { min: SecureVersion; max: SecureVersion }): Promise<void> {
     wire?.detach();
     const { verify } = options.tls;
     const upgraded: TLSSocket = connectTls({
       socket: raw,
-      minVersion: 'TLSv1',
-      maxVersion: options.tls.max,
+      minVersion: versions?.min ?? 'TLSv1',
+      maxVersion: versions?.max ?? options.tls.max,
       // OpenSSL 3 speaks TLS 1.0 and 1.1 at security level 0 only.
       ciphers: 'ALL:@SECLEVEL=0',
       rejectUnauthorized: verify !== 'nothing',

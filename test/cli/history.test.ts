@@ -1,13 +1,12 @@
 /** History, forecast, uncertain attempts and reload as an operator sees them, against a running agent. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CliDeps } from '../../src/cli/context.ts';
-import { runCli } from '../../src/cli/program.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import { sendScan } from '../../src/sandbox/device.ts';
 import { createSandbox, type Sandbox, type SandboxAddresses } from '../../src/sandbox/sandbox.ts';
 import { DEFAULT_MAILBOX } from '../../src/sandbox/tenant.ts';
 import type { MessageDetail } from '../../src/spool/types.ts';
 import { startTestAgent, type TestAgent } from '../support/agent.ts';
+import { cliRun } from '../support/cli.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 
 let sandbox: Sandbox;
@@ -54,37 +53,7 @@ async function send(to: string): Promise<void> {
   expect(sent).toMatchObject({ accepted: true });
 }
 
-async function cli(...argv: string[]): Promise<{ code: number; text: string; json: unknown }> {
-  const lines: string[] = [];
-  let json: unknown = null;
-  const notHere = () => Promise.reject(new Error('not part of this test'));
-  const deps: CliDeps = {
-    output: {
-      line: (text = '') => void lines.push(text),
-      error: (text) => void lines.push(text),
-      json(value) {
-        json = value;
-      },
-    },
-    env: { USER: 'kim' },
-    version: { version: '0.0.0', built: null, node: process.version },
-    profileIds: [],
-    profiles: () => {
-      throw new Error('not part of this test');
-    },
-    boxAddresses: () => [],
-    runAgent: notHere,
-    copyRestingSpool: async () => null,
-    runDemo: notHere,
-    searchAlone: () => {
-      throw new Error('not part of this test');
-    },
-    runFleet: notHere,
-    sendFleet: notHere,
-  };
-  const code = await runCli(['--data', `${agent.directory}/data`, ...argv], deps);
-  return { code, text: lines.join('\n'), json };
-}
+const cli = (...argv: string[]) => cliRun(['--data', `${agent.directory}/data`, ...argv]);
 
 describe('history', () => {
   it('shows what was delivered and what failed, with the verbatim reply of each attempt', async () => {
