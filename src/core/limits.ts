@@ -247,6 +247,8 @@ export const LIMITS = {
    * keepalives of 60 s (MQTT 3.1.1 section 3.1.2.10), and its will comes late.
    */
   fleetLateWillMs: 100 * SECOND,
+  /** Fleet: a site is back after this for certain when the broker is: the longest wait of a site, and its try. */
+  fleetReturnMs: 5.5 * MINUTE,
   /** Fleet: telemetry of the default interval is missing for certain after this; a longer interval waits longer. */
   fleetSilentMinMs: 3 * MINUTE,
   /** Fleet: how often the states that depend on time alone are looked at. */

@@ -25,6 +25,8 @@ export function createAlerts(): Alerts {
   const told = new Map<string, { kind: Trouble; problem: Explanation }>();
 
   function change(row: SiteRow): Pick<Alert, 'kind' | 'problem'> | null {
+    // Neither worse nor better than before, as long as nobody knows.
+    if (row.reach === 'returning') return null;
     const before = told.get(row.site);
     const kind = troubleOf(row);
     if (kind === null) {

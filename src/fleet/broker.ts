@@ -10,6 +10,7 @@ import {
   type OutgoingMessage,
 } from '../report/broker-types.ts';
 import { connectBroker } from '../report/connection.ts';
+import { PROBLEMS as REPORT_PROBLEMS } from '../report/problems.ts';
 import { PROBLEMS } from './problems.ts';
 
 /** Somebody who reads topics. */
@@ -87,7 +88,8 @@ export function createFleetBroker({ clock, log, random, settings }: FleetBrokerD
     start: () => connection.start(),
     connected: () => first.promise,
     stop: () => connection.stop(),
-    trouble: () => (isReady ? null : connection.state().problem),
+    // Connected, but nothing is subscribed yet: that is no connection for us.
+    trouble: () => (isReady ? null : (connection.state().problem ?? REPORT_PROBLEMS.connecting())),
     async publish(message) {
       try {
         await connection.publish(message);

@@ -49,6 +49,7 @@ export function createFleet({ clock, broker, history, group }: FleetDeps): Fleet
   let timer: Timer | null = null;
   /** When the broker last became able to tell us everything (monotonic); null while it is away. */
   let connectedAt: number | null = null;
+  let lostAt: number | null = null;
   let messageAt = 0;
   let isSettled = false;
 
@@ -71,7 +72,7 @@ export function createFleet({ clock, broker, history, group }: FleetDeps): Fleet
   }
 
   function look(): void {
-    const hasChanged = registry.look({ listeningSince: connectedAt, isShared: group !== null });
+    const hasChanged = registry.look({ listeningSince: connectedAt, lostAt, isShared: group !== null });
     const rows = registry.rows();
     const told = isSettled ? alerts.look(rows, clock.now()) : [];
     for (const listener of listeners) listener({ hasChanged, rows, alerts: told });
@@ -94,6 +95,7 @@ export function createFleet({ clock, broker, history, group }: FleetDeps): Fleet
     },
     onDisconnected() {
       connectedAt = null;
+      lostAt = clock.monotonicMs();
     },
   });
 

@@ -10,6 +10,8 @@ export interface JudgeSettings {
    * the broker can't be reached: then nothing can be said about silence.
    */
   listeningSince: number | null;
+  /** When the broker was lost last (monotonic); null while it never was. */
+  lostAt: number | null;
   /** Watchers that share the telemetry: of n only one hears each message, so silence has to last longer. */
   isShared: boolean;
 }
@@ -40,11 +42,28 @@ export function judge(record: SiteRecord, now: Moment, settings: JudgeSettings):
 
 function reachOf(record: SiteRecord, now: Moment, settings: JudgeSettings): Reach {
   if (record.status === null) return 'unknown';
-  if (record.status === 'offline' && !isContradicted(record)) {
-    if (record.info?.running === false) return 'stopped';
-    return isSettled(record, now) ? 'offline' : 'online';
-  }
+  const isOffline = record.status === 'offline' && !isContradicted(record);
+  if (isOffline && record.info?.running === false) return 'stopped';
+  if (isReturning(record, now, settings)) return 'returning';
+  if (isOffline) return isSettled(record, now) ? 'offline' : 'online';
   return isSilent(record, now, settings) ? 'silent' : 'online';
+}
+
+/**
+ * A broker that goes away takes all sites along: it says `offline` for them, or forgets them. They come back one after
+ * the other, so that nothing is wrong with a site before its longest wait is over.
+ */
+function isReturning(record: SiteRecord, now: Moment, { listeningSince, lostAt }: JudgeSettings): boolean {
+  if (lostAt === null || isHeardSince(record, lostAt)) return false;
+  if (listeningSince !== null && now.monotonic - listeningSince >= LIMITS.fleetReturnMs) return false;
+  const saidAt = record.statusAt?.monotonic ?? Number.NEGATIVE_INFINITY;
+  // While the broker is away, a site is shown as it was, unless the broker said in its last moments that it is gone.
+  if (record.status === 'online') return listeningSince !== null && saidAt <= lostAt;
+  return saidAt > lostAt - LIMITS.fleetOfflineSettleMs;
+}
+
+function isHeardSince({ heardAt }: SiteRecord, at: number): boolean {
+  return heardAt !== null && heardAt.monotonic > at;
 }
 
 /** A will may be late: right after a new connection it is likely that of the one before. */
@@ -56,10 +75,14 @@ function isSettled(record: SiteRecord, now: Moment): boolean {
   return now.monotonic - saidAt >= (isFresh ? LIMITS.fleetLateWillMs : LIMITS.fleetOfflineSettleMs);
 }
 
-function isSilent(record: SiteRecord, now: Moment, { listeningSince, isShared }: JudgeSettings): boolean {
+function isSilent(record: SiteRecord, now: Moment, settings: JudgeSettings): boolean {
+  const { listeningSince, lostAt, isShared } = settings;
   if (listeningSince === null) return false;
   const heardAt = Math.max(record.heardAt?.monotonic ?? listeningSince, listeningSince);
-  return now.monotonic - heardAt > silentAfterMs(record, isShared);
+  // A broker that was killed may still call a site online that has yet to come back.
+  const mayReturn = lostAt !== null && !isHeardSince(record, lostAt);
+  const silentMs = silentAfterMs(record, isShared);
+  return now.monotonic - heardAt > (mayReturn ? Math.max(silentMs, LIMITS.fleetReturnMs) : silentMs);
 }
 
 /** How long a site may send nothing before it counts as silent, milliseconds. */
@@ -77,6 +100,7 @@ function levelOf(record: SiteRecord, reach: Reach): Level {
       return 'fail';
     case 'stopped':
       return 'off';
+    case 'returning':
     case 'unknown':
       return record.grade === 'fail' ? 'fail' : 'warn';
     case 'online':
@@ -88,6 +112,7 @@ function problemOf(record: SiteRecord, reach: Reach): SiteRow['problem'] {
   if (reach === 'offline') return PROBLEMS.siteOffline();
   if (reach === 'silent') return PROBLEMS.siteSilent();
   if (reach === 'stopped') return PROBLEMS.siteStopped();
+  if (reach === 'returning') return PROBLEMS.siteReturning();
   if (reach === 'unknown') return record.worst ?? PROBLEMS.siteUnknown();
   return record.worst;
 }
@@ -98,7 +123,14 @@ function lastSeenOf({ heardAt, healthAt }: SiteRecord): number | null {
 
 const RANK: Record<Level, number> = { fail: 0, warn: 1, ok: 2, off: 3 };
 /** Among sites of one level, one that is gone comes before one that says what is wrong. */
-const REACH_RANK: Record<Reach, number> = { offline: 0, silent: 0, unknown: 1, online: 1, stopped: 2 };
+const REACH_RANK: Record<Reach, number> = {
+  offline: 0,
+  silent: 0,
+  returning: 1,
+  unknown: 1,
+  online: 1,
+  stopped: 2,
+};
 
 /** Worst first; then what waits longest, then by name. */
 export function compareRows(a: SiteRow, b: SiteRow): number {

@@ -1,19 +1,6 @@
 /** What a key of health or telemetry is about: the metric that it names, and whose it is. */
-import { AGENT_FAMILY } from '../health/agent-family.ts';
-import { BROKER_FAMILY } from '../health/broker-family.ts';
-import { DEVICES_FAMILY } from '../health/devices-family.ts';
-import { describeFamily, type MetricDescription } from '../health/metric.ts';
-import { ROUTES_FAMILY } from '../health/routes-family.ts';
-import { SPOOL_FAMILY } from '../health/spool-family.ts';
-
-/** All that this version knows; a site of another version may tell others. */
-export const METRICS: readonly MetricDescription[] = [
-  ...describeFamily(SPOOL_FAMILY),
-  ...describeFamily(ROUTES_FAMILY),
-  ...describeFamily(DEVICES_FAMILY),
-  ...describeFamily(BROKER_FAMILY),
-  ...describeFamily(AGENT_FAMILY),
-];
+import { METRICS } from '../health/index.ts';
+import type { MetricDescription } from '../health/metric.ts';
 
 export interface NamedKey {
   metric: MetricDescription;

@@ -3,9 +3,10 @@
  *
  * Names follow Prometheus (seconds, ratios, no `_count`), so they differ from the keys over MQTT.
  */
+import { LIMITS } from '../core/limits.ts';
+import { METRICS } from '../health/index.ts';
 import type { MetricDescription } from '../health/metric.ts';
-import { METRICS, metricOf } from './metric-names.ts';
-import { parsePayload, telemetryShape } from './parse.ts';
+import { metricOf, type NamedKey } from './metric-names.ts';
 import { LEVELS, type SiteRow } from './types.ts';
 
 export interface MetricsSource {
@@ -29,7 +30,8 @@ export async function* metricsText(source: MetricsSource): AsyncGenerator<string
     if (own === undefined) continue;
     const { name, help } = prometheusOf(metric);
     yield head(name, 'gauge', help);
-    for (const part of own) yield part;
+    yield* own.full;
+    yield own.open;
   }
   yield `${head('scanferry_fleet_unknown_numbers', 'gauge', 'Numbers of sites that this version does not know and leaves out.')}scanferry_fleet_unknown_numbers ${unknown}\n`;
 }
@@ -105,17 +107,16 @@ function sitesText(rows: readonly SiteRow[]): string {
 /** Lines by metric: all of one metric must stand together in the answer. */
 async function readNumbers(
   telemetry: Iterable<{ site: string; text: string }>,
-): Promise<{ lines: Map<string, string[]>; unknown: number }> {
-  const lines = new Map<string, string[]>();
+): Promise<{ lines: Map<string, Chunks>; unknown: number }> {
+  const lines = new Map<string, Chunks>();
   let unknown = 0;
   let count = 0;
   for (const { site, text } of telemetry) {
-    const numbers = parsePayload(telemetryShape, text) ?? {};
-    for (const [key, value] of Object.entries(numbers)) {
-      if (key === 'ts') continue;
-      const line = numberLine(site, key, value);
-      if (line === null) unknown += 1;
-      else append(lines, line.metric, line.text);
+    const mark = label(site);
+    for (const [key, value] of numbersOf(text)) {
+      const shape = shapeOf(key);
+      if (shape === null) unknown += 1;
+      else append(lines, shape.metric, `${shape.before}${mark}${shape.after}${value * shape.scale}\n`);
     }
     count += 1;
     if (count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -123,18 +124,59 @@ async function readNumbers(
   return { lines, unknown };
 }
 
-function numberLine(site: string, key: string, value: number): { metric: string; text: string } | null {
-  const named = metricOf(key);
-  if (named === null) return null;
-  const { name, scale } = prometheusOf(named.metric);
-  const of = named.of === null ? '' : `,${named.metric.each ?? 'of'}="${label(named.of)}"`;
-  return { metric: named.metric.name, text: `${name}{site="${label(site)}"${of}} ${value * scale}\n` };
+/** The registry keeps no text that was not read as telemetry: here the numbers alone are picked out of it. */
+function numbersOf(text: string): [string, number][] {
+  const all: [string, unknown][] = Object.entries(JSON.parse(text));
+  return all
+    .slice(0, LIMITS.fleetReadingsMax)
+    .filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[0] !== 'ts');
 }
 
-function append(lines: Map<string, string[]>, metric: string, text: string): void {
+/** What stands around the site and the value in a line. */
+interface LineShape {
+  metric: string;
+  before: string;
+  after: string;
+  scale: number;
+}
+
+/** A million lines are made of some hundred keys; a site can invent others, and those are not kept. */
+const shapes = new Map<string, LineShape | null>();
+const SHAPES_MAX = 50_000;
+
+function shapeOf(key: string): LineShape | null {
+  const known = shapes.get(key);
+  if (known !== undefined) return known;
+  const named = metricOf(key);
+  const shape = named === null ? null : makeShape(named);
+  if (shapes.size < SHAPES_MAX) shapes.set(key, shape);
+  return shape;
+}
+
+function makeShape({ metric, of }: NamedKey): LineShape {
+  const { name, scale } = prometheusOf(metric);
+  const owner = of === null ? '' : `,${metric.each ?? 'of'}="${label(of)}"`;
+  return { metric: metric.name, before: `${name}{site="`, after: `"${owner}} `, scale };
+}
+
+/** Text in pieces that a socket likes: a line a piece would take many times as long to send. */
+interface Chunks {
+  full: string[];
+  open: string;
+}
+
+const CHUNK_CHARS = 65_536;
+
+function append(lines: Map<string, Chunks>, metric: string, text: string): void {
   const own = lines.get(metric);
-  if (own === undefined) lines.set(metric, [text]);
-  else own.push(text);
+  if (own === undefined) {
+    lines.set(metric, { full: [], open: text });
+    return;
+  }
+  own.open += text;
+  if (own.open.length < CHUNK_CHARS) return;
+  own.full.push(own.open);
+  own.open = '';
 }
 
 /** Unit of ours → suffix and factor of Prometheus (https://prometheus.io/docs/practices/naming/). */

@@ -9,8 +9,15 @@ export const PROBLEMS = {
   }),
   siteSilent: (): Explanation => ({
     code: 'fleet.site-silent',
-    cause: 'The box is connected to the broker but sends nothing any more.',
-    advice: 'Restart the agent on the box, and keep its log: a running agent always sends.',
+    cause: 'The box sends nothing any more, though the broker has not seen it leave.',
+    advice:
+      'Ask at the site whether the box has power and the internet line works; where both are well, restart the agent and keep its log.',
+  }),
+  siteReturning: (): Explanation => ({
+    code: 'fleet.site-returning',
+    cause: 'The box has not come back yet since the connection to the broker was lost.',
+    advice:
+      'Wait: after a restart of the broker every box is back within six minutes, and one that is not raises an alert.',
   }),
   siteStopped: (): Explanation => ({
     code: 'fleet.site-stopped',

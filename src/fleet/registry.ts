@@ -30,7 +30,7 @@ export function createRegistry(clock: Clock): Registry {
   const refused = { unreadable: 0, sites: 0 };
   let rows: SiteRow[] = [];
   let bySite = new Map<string, SiteRow>();
-  let settings: JudgeSettings = { listeningSince: null, isShared: false };
+  let settings: JudgeSettings = { listeningSince: null, lostAt: null, isShared: false };
   let version = 0;
 
   function now(): Moment {

@@ -71,7 +71,9 @@ export function siteTable(rows: readonly SiteRow[], options: TableOptions): stri
 }
 
 function stateWord({ level, reach }: SiteRow): string {
-  return reach === 'offline' || reach === 'silent' ? reach.toUpperCase() : WORDS[level];
+  return reach === 'offline' || reach === 'silent' || reach === 'returning'
+    ? reach.toUpperCase()
+    : WORDS[level];
 }
 
 function joinCells(cells: readonly string[], widths: readonly number[]): string {

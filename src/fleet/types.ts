@@ -4,9 +4,9 @@ import type { Grade } from '../health/types.ts';
 
 /**
  * Whether a site is there: `silent` says online but sends nothing; `stopped` is off because somebody wanted it;
- * `unknown` never said whether it is online.
+ * `returning` has not come back yet since the broker was away; `unknown` never said whether it is online.
  */
-export type Reach = 'online' | 'silent' | 'offline' | 'stopped' | 'unknown';
+export type Reach = 'online' | 'silent' | 'offline' | 'stopped' | 'returning' | 'unknown';
 
 /** How a site is shown: its own grade while it is there, `fail` when it is gone, `off` when it was stopped. */
 export const LEVELS = ['fail', 'warn', 'ok', 'off'] as const;

@@ -173,8 +173,10 @@ async function publish(client: MqttClient, message: OutgoingMessage, ended: Prom
   const sent = client.publishAsync(topic, payload, { qos, retain, properties });
   await beforeEnd(sent, ended).catch((cause: unknown) => {
     if (cause instanceof BrokerUnavailable) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BrokerUnavailable(PROBLEMS.publishRefused(topic, reason), { cause });
+    // What MQTT.js says of a connection that ended has no reason code of the broker (MQTT 5 section 3.4.2.1).
+    if (!(cause instanceof Error && 'code' in cause && typeof cause.code === 'number'))
+      throw new BrokerUnavailable(PROBLEMS.connecting(), { cause });
+    throw new BrokerUnavailable(PROBLEMS.publishRefused(topic, cause.message), { cause });
   });
 }
 

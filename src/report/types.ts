@@ -25,7 +25,7 @@ export interface ReportDeps {
   clock: Clock;
   log: Log;
   random(): number;
-  spool: Spool;
+  spool: Pick<Spool, 'events' | 'onChange' | 'record' | 'getFacts' | 'putFact' | 'deleteFact'>;
   health: Pick<Health, 'report' | 'devices' | 'onReport'>;
   settings: MqttSettings;
   site(): SiteFacts;

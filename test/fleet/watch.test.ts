@@ -41,6 +41,8 @@ interface Watching {
   alerts: Alert[];
   events: { site: string; event: SiteEvent }[];
   telemetry: string[];
+  /** What was published before has arrived at the fleet. */
+  arrived(): Promise<void>;
   /** Moves the clock in the fleet's steps until `isDone`, while real messages arrive. */
   until(isDone: () => boolean, what: string): Promise<void>;
 }
@@ -62,6 +64,7 @@ async function watch(group: string | null = null): Promise<Watching> {
     fleet.stop();
     await broker.stop();
   });
+  const toAndFro = echo(broker);
   broker.start();
   await broker.connected();
   fleet.start();
@@ -69,11 +72,31 @@ async function watch(group: string | null = null): Promise<Watching> {
     const deadline = performance.now() + 10 * SECOND;
     while (!isDone()) {
       if (performance.now() > deadline) throw new Error(`not within 10 s: ${what}`);
+      await toAndFro();
       await clock.advance(SECOND / 10);
-      await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { clock, broker, fleet, alerts, events, telemetry, until };
+  return { clock, broker, fleet, alerts, events, telemetry, arrived: toAndFro, until };
+}
+
+/** Once to the broker and back: whatever it had for the fleet before has arrived then. */
+function echo(broker: FleetBroker): () => Promise<void> {
+  const topic = `echo/${closers.length}`;
+  let heard: () => void = () => {};
+  broker.listen({ filters: [topic], qos: 1, onMessage: () => heard(), onDisconnected: () => heard() });
+  return async () => {
+    const answer = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
+    // Not before the fleet listens again: nobody would hear the echo.
+    const isSent =
+      broker.trouble() === null &&
+      (await broker.publish({ topic, payload: '', qos: 1, retain: false }).then(
+        () => true,
+        () => false,
+      ));
+    await (isSent ? answer : new Promise((resolve) => setImmediate(resolve)));
+  };
 }
 
 async function settled(watching: Watching): Promise<void> {
@@ -188,9 +211,9 @@ describe('a site that goes away', () => {
     await settled(watching);
     // The line was cut without the broker noticing: a new connection comes before the will of the old one.
     await alpha.connect();
-    await watching.until(() => watching.fleet.registry.detail('alpha') !== null, 'the new connection');
+    await watching.arrived();
     await alpha.status('offline');
-    await watching.until(() => watching.fleet.registry.detail('alpha')?.reach === 'online', 'the will');
+    await watching.arrived();
     await watching.clock.advance(60 * SECOND);
     expect(watching.alerts).toEqual([]);
     await alpha.telemetry();
@@ -253,6 +276,33 @@ describe('the broker', () => {
     await watching.until(() => watching.broker.trouble() === null, 'the connection');
     await watching.until(() => watching.fleet.registry.row('alpha')?.level === 'warn', 'the state');
     expect(watching.alerts).toEqual([]);
+  });
+
+  test('that takes all sites along raises no alert for those that come back, and one for the one that does not', async () => {
+    const [alpha, bravo] = [site('alpha'), site('bravo')];
+    await alpha.connect();
+    await bravo.connect();
+    const watching = await watch();
+    await settled(watching);
+    await mosquitto.kill();
+    await watching.until(() => watching.broker.trouble() !== null, 'the loss');
+    // It comes back empty: nothing at the broker says that the sites were ever there.
+    await mosquitto.restart();
+    await watching.until(() => watching.broker.trouble() === null, 'the connection');
+    await watching.until(() => watching.fleet.registry.row('alpha')?.reach === 'returning', 'the look');
+    await alpha.connect();
+    await watching.until(() => watching.fleet.registry.row('alpha')?.reach === 'online', 'alpha is back');
+    for (let minute = 0; minute < 5; minute += 1) {
+      await alpha.telemetry();
+      await watching.arrived();
+      await watching.clock.advance(MINUTE);
+    }
+    expect(watching.alerts).toEqual([]);
+    expect(watching.fleet.registry.row('bravo')).toMatchObject({ reach: 'returning', level: 'warn' });
+    await alpha.telemetry();
+    await watching.arrived();
+    await watching.clock.advance(MINUTE);
+    expect(watching.alerts.map(({ site: id, kind }) => `${id} ${kind}`)).toEqual(['bravo silent']);
   });
 
   test('that is not there is a sentence', async () => {
