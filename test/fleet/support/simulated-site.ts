@@ -123,7 +123,8 @@ export function simulatedSite(url: string, id: string, name = id): SimulatedSite
     async cut() {
       const cutting = client;
       client = null;
-      if (cutting === null) return;
+      // The broker may have been quicker.
+      if (cutting === null || cutting.stream.destroyed) return;
       const closed = new Promise<void>((resolve) => cutting.once('close', () => resolve()));
       cutting.end(true);
       cutting.stream.destroy();
