@@ -189,7 +189,8 @@ const UNITS: Record<string, { suffix: string; scale: number }> = {
 
 const made = new Map<string, { name: string; help: string; scale: number }>();
 
-function prometheusOf(metric: MetricDescription): { name: string; help: string; scale: number } {
+/** Name, help and factor of a metric in Prometheus. */
+export function prometheusOf(metric: MetricDescription): { name: string; help: string; scale: number } {
   const before = made.get(metric.name);
   if (before !== undefined) return before;
   const unit = UNITS[metric.unit];
