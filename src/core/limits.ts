@@ -24,6 +24,12 @@ export const LIMITS = {
   listenerSocketsMax: 600,
   /** Addresses remembered for implicit TLS; a site has a few dozen devices. */
   learnedDevicesMax: 1000,
+  /** A TLS hello that is read for what it offers: those of browsers have 2 KiB; a longer one is answered unread. */
+  helloBytesMax: 16 * KIB,
+  /** Cipher suites remembered of a hello; old OpenSSL offers 80. */
+  helloSuitesMax: 96,
+  /** Pieces in which a hello may come before it is answered unread: each is a look at all before it. */
+  helloPiecesMax: 64,
   /** Addresses whose sign-in failures, message counts and refusals are tracked at once. */
   trackedAddressesMax: 10_000,
   /** One record of the same refusal per address in this time: a hammering device must not wear the disk. */

@@ -3,10 +3,10 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { DeviceFacts, TlsFacts } from '../core/message.ts';
 import { type QuirkId, SWITCHED_QUIRKS } from '../profiles/quirks.ts';
-import type { DeviceProfile } from '../profiles/types.ts';
 import type { NewMessage, Spool } from '../spool/types.ts';
 import type { WindowCounter } from './counters.ts';
 import type { Dialogue, Envelope } from './engine.ts';
+import type { Observer } from './observation.ts';
 import { asciiAddress, type Peer, type Policy } from './policy.ts';
 import {
   type CommandFacts,
@@ -20,7 +20,8 @@ import type { Refusals } from './refusals.ts';
 import type { Repair } from './repair/repairs.ts';
 import { codeOfLibraryReply, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
 import type { DeviceSettings } from './settings.ts';
-import { MECHANISMS, type SignedIn, type SignIn } from './sign-in.ts';
+import type { Mechanism, SignedIn, SignIn } from './sign-in.ts';
+import type { Treatment } from './treatment.ts';
 import type { Unfinished } from './unfinished.ts';
 import { shownVerb } from './verbs.ts';
 import type { CommandVerdict } from './wire.ts';
@@ -38,8 +39,8 @@ export interface ConversationDeps {
   unfinished: Unfinished;
   /** A part of a split message waits in the spool. */
   onPart(id: string): void;
-  /** The profile that the config gives a device. */
-  profileOf(device: DeviceSettings): DeviceProfile | null;
+  /** How a device is treated that is known by its login. */
+  treatmentOf(device: DeviceSettings): Treatment;
 }
 
 export interface ConversationFacts {
@@ -47,8 +48,10 @@ export interface ConversationFacts {
   /** `address:port` of the listener. */
   listener: string;
   device: DeviceSettings | null;
-  profile: DeviceProfile | null;
+  /** How the device at this address is treated. */
+  treatment: Treatment;
   offersStartTls: boolean;
+  observer: Observer;
 }
 
 export interface Conversation extends Dialogue {
@@ -59,6 +62,8 @@ export interface Conversation extends Dialogue {
   report(code: ReplyCode | SilentCode, reply: string, details?: Record<string, unknown>): void;
   /** The box ends the session, for `why`: a message cut by that is not reported as the device's doing. */
   end(why?: ReplyCode): void;
+  /** Id of the device as known by now; null for an unknown one, `test` for the box itself. */
+  who(): string | null;
 }
 
 /** RFC 5321 4.5.3.1.2: a domain has at most 255 octets. */
@@ -76,7 +81,9 @@ const DOUBLE_ENHANCED = /^(\d{3}) \d\.\d{1,3}\.\d{1,3} (\d\.\d{1,3}\.\d{1,3} )/;
 
 export function createConversation(deps: ConversationDeps, facts: ConversationFacts): Conversation {
   const { policy, signIn } = deps;
-  const { address, profile } = facts;
+  const { address, observer } = facts;
+  let { treatment } = facts;
+  let wanted: Mechanism | null = null;
   let tls: TlsFacts | null = null;
   let greeting: string | null = null;
   let signedIn: SignedIn | null = null;
@@ -101,7 +108,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     return {
       ...{ id: deviceId(), address, greeting, tls, listener: facts.listener },
       login: signedIn?.user ?? null,
-      profile: profile?.id ?? null,
+      profile: treatment.profile,
       ...(from === undefined ? {} : { from }),
       ...(rewriteSender === undefined ? {} : { rewriteSender }),
     };
@@ -119,10 +126,9 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     return code;
   }
 
-  function mechanisms(): readonly string[] {
+  function mechanisms(): readonly Mechanism[] {
     if (!signIn.hasLogins() || (tls === null && !policy.mayAuthInClear(address))) return [];
-    const wanted = profile?.smtp?.advertise?.auth;
-    return MECHANISMS.filter((mechanism) => wanted === undefined || wanted.includes(mechanism));
+    return treatment.offers.mechanisms;
   }
 
   function startTlsRefusal(parameters: string): ReplyCode | null {
@@ -135,8 +141,9 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     if (signIn.isThrottled(address)) return 'intake.sign-in-throttled';
     if (signIn.hasLogins() && tls === null && !policy.mayAuthInClear(address))
       return 'intake.tls-before-sign-in';
-    const wanted = parameters.split(/\s+/, 1)[0]?.toUpperCase() ?? '';
-    return mechanisms().includes(wanted) ? null : 'intake.sign-in-not-offered';
+    const named = parameters.split(/\s+/, 1)[0]?.toUpperCase() ?? '';
+    wanted = mechanisms().find((mechanism) => mechanism === named) ?? null;
+    return wanted === null ? 'intake.sign-in-not-offered' : null;
   }
 
   function answer(code: ReplyCode): CommandVerdict {
@@ -145,14 +152,13 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
 
   /** Everything where the network is trusted; elsewhere what the profile of the device names. */
   function tolerates(quirk: QuirkId): boolean {
-    if (!SWITCHED_QUIRKS.has(quirk) || policy.isTrusted(address)) return true;
-    const known = device();
-    return (known && deps.profileOf(known)?.smtp?.quirks?.includes(quirk)) ?? false;
+    return !SWITCHED_QUIRKS.has(quirk) || policy.isTrusted(address) || treatment.quirks.includes(quirk);
   }
 
   const commandFacts: CommandFacts = { address, hostname: deps.hostname, tolerates };
 
   function note(quirks: readonly QuirkId[]): void {
+    observer.quirks(quirks);
     if (quirks.length > 0) deps.log.debug('session.quirks', { address, device: deviceId(), quirks });
   }
 
@@ -177,6 +183,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
       case 'EHLO':
       case 'HELO':
         greeting = cleanGreeting(parameters);
+        observer.greeted(verb, greeting);
         return smoothed(smoothGreeting(verb, parameters, commandFacts));
       case 'MAIL':
       case 'RCPT':
@@ -189,6 +196,9 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
         const code = authRefusal(parameters);
         return code ? answer(code) : pass;
       }
+      case 'QUIT':
+        observer.quit();
+        return pass;
       default:
         return pass;
     }
@@ -197,12 +207,14 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   /** Our own list: what smtp-server would offer is the same for every device. */
   function ehloReply(): string {
     const auth = mechanisms();
-    const showsStartTls =
-      facts.offersStartTls && tls === null && profile?.smtp?.advertise?.starttls !== false;
+    const { offers } = treatment;
     const lines = [
-      ...[deps.hostname, 'PIPELINING', '8BITMIME', 'ENHANCEDSTATUSCODES'],
-      `SIZE ${policy.maxMessageBytes(peer())}`,
-      ...(showsStartTls ? ['STARTTLS'] : []),
+      deps.hostname,
+      ...(offers.pipelining ? ['PIPELINING'] : []),
+      ...(offers.eightBitMime ? ['8BITMIME'] : []),
+      'ENHANCEDSTATUSCODES',
+      ...(offers.size ? [`SIZE ${policy.maxMessageBytes(peer())}`] : []),
+      ...(facts.offersStartTls && tls === null && offers.starttls ? ['STARTTLS'] : []),
       ...(auth.length > 0 ? [`AUTH ${auth.join(' ')}`] : []),
     ];
     return lines.map((text, i) => `250${i < lines.length - 1 ? '-' : ' '}${text}\r\n`).join('');
@@ -244,11 +256,15 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     report,
     end(why) {
       ending = why ?? 'unnamed';
+      observer.cutShort();
     },
+    who: () => (signedIn?.as === 'test' ? 'test' : deviceId()),
     secured(next) {
       tls = next;
+      observer.secured(next);
       greeting = null;
       signedIn = null;
+      ({ treatment } = facts);
       held = null;
     },
     signIn(credentials) {
@@ -259,6 +275,8 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
         return refuse('intake.sign-in-refused', { user });
       }
       signedIn = result;
+      observer.signedIn(wanted);
+      if (result.as !== 'test') treatment = deps.treatmentOf(result.as);
       deps.log.info('device.signed-in', { address, user: result.user, device: deviceId() });
       return result;
     },
@@ -282,11 +300,13 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     async message(text, envelope) {
       const result = await receiveMessage(deps, text, {
         ...{ envelope, device: deviceFacts(), held, repairs, bytesMax: policy.maxMessageBytes(peer()) },
-        joinsParts: profile?.smtp?.join === true,
+        joinsParts: treatment.joins,
         keepsUnfinished: () => hasStalled() && deps.unfinished.mayKeep(deviceId() ?? address),
       });
       if (result.kind !== 'accepted') return notAccepted(result, envelope);
       deps.messages.add(deviceId() ?? address);
+      const { bytes, repairs: made } = result;
+      observer.accepted({ bytes, recipients: envelope.recipients.length, repairs: made });
       if (result.waits) deps.onPart(result.id);
       deps.log.info('message.accepted', {
         ...{ message: result.id, sender: envelope.sender, recipients: envelope.recipients.length },

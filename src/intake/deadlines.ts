@@ -14,7 +14,15 @@ export interface Deadlines {
   enter(phase: DeadlinePhase): void;
   /** Bytes of the device arrived. */
   received(bytes: number): void;
+  /** The longest wait for a command, and the longest pause inside a message, so far. */
+  gaps(): { commandMs: number; dataMs: number };
   stop(): void;
+}
+
+/** How long the box waits for this device. */
+export interface Waits {
+  commandIdleMaxMs: number;
+  dataIdleMaxMs: number;
 }
 
 interface DataProgress {
@@ -26,13 +34,27 @@ interface DataProgress {
 type Expiry = { afterMs: number } | { code: ReplyCode | SilentCode };
 
 /** `onExpire` is called once, with the code of the limit that was hit. */
-export function createDeadlines(clock: Clock, onExpire: (code: ReplyCode | SilentCode) => void): Deadlines {
+export function createDeadlines(
+  clock: Clock,
+  waits: Waits,
+  onExpire: (code: ReplyCode | SilentCode) => void,
+): Deadlines {
   const openedAt = clock.monotonicMs();
   let phase: DeadlinePhase = 'command';
   let lastAt = openedAt;
   let data: DataProgress = { startedAt: openedAt, bytes: 0, longestPauseMs: 0 };
+  const gaps = { commandMs: 0, dataMs: 0 };
+  let hasWaited = false;
   let isStopped = false;
   let timer: Timer = clock.schedule(0, check);
+
+  /** The silence that ends now; of a command counts the wait for its first byte. */
+  function noteGap(): void {
+    const silenceMs = clock.monotonicMs() - lastAt;
+    if (phase === 'data') gaps.dataMs = Math.max(gaps.dataMs, silenceMs);
+    if (phase === 'command' && !hasWaited) gaps.commandMs = Math.max(gaps.commandMs, silenceMs);
+    hasWaited = true;
+  }
 
   function within(limitMs: number, since: number, code: ReplyCode | SilentCode): Expiry {
     const leftMs = since + limitMs - clock.monotonicMs();
@@ -48,7 +70,7 @@ export function createDeadlines(clock: Clock, onExpire: (code: ReplyCode | Silen
     const pauseMs = Math.max(data.longestPauseMs, now - lastAt);
     const paidMs = (data.bytes / LIMITS.dataBytesPerSecondMin) * 1000;
     const rate = within(LIMITS.dataRateGraceMs + pauseMs + paidMs, data.startedAt, 'intake.data-too-slow');
-    return sooner(within(LIMITS.dataIdleMaxMs, lastAt, 'intake.data-timeout'), rate);
+    return sooner(within(waits.dataIdleMaxMs, lastAt, 'intake.data-timeout'), rate);
   }
 
   function phaseExpiry(): Expiry | null {
@@ -56,7 +78,7 @@ export function createDeadlines(clock: Clock, onExpire: (code: ReplyCode | Silen
       case 'handshake':
         return within(LIMITS.tlsHandshakeMaxMs, lastAt, 'intake.tls-timeout');
       case 'command':
-        return within(LIMITS.commandIdleMaxMs, lastAt, 'intake.command-timeout');
+        return within(waits.commandIdleMaxMs, lastAt, 'intake.command-timeout');
       case 'data':
         return dataExpiry();
       case 'reply':
@@ -74,6 +96,7 @@ export function createDeadlines(clock: Clock, onExpire: (code: ReplyCode | Silen
       return;
     }
     isStopped = true;
+    noteGap();
     onExpire(next.code);
   }
 
@@ -85,17 +108,20 @@ export function createDeadlines(clock: Clock, onExpire: (code: ReplyCode | Silen
   return {
     enter(next) {
       phase = next;
+      hasWaited = false;
       lastAt = clock.monotonicMs();
       data = { startedAt: lastAt, bytes: 0, longestPauseMs: 0 };
       rearm();
     },
     received(bytes) {
       const now = clock.monotonicMs();
+      noteGap();
       data.longestPauseMs = Math.max(data.longestPauseMs, now - lastAt);
       data.bytes += bytes;
       // Handshake and command are timed as a whole: sent byte by byte they get no more time.
       if (phase === 'data') lastAt = now;
     },
+    gaps: () => ({ ...gaps }),
     stop() {
       isStopped = true;
       timer.cancel();

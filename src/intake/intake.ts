@@ -2,13 +2,13 @@
 import type { Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
-import type { DeviceProfile } from '../profiles/types.ts';
 import { normaliseAddress } from './addresses.ts';
 import { createConversation } from './conversation.ts';
 import { createWindowCounter } from './counters.ts';
 import { createEngine } from './engine.ts';
 import { createLearnedTls } from './learned-tls.ts';
 import { createListeners } from './listeners.ts';
+import { createObserver } from './observation.ts';
 import { createPolicy } from './policy.ts';
 import { createRefusals } from './refusals.ts';
 import { type ReplyCode, replyLine } from './replies.ts';
@@ -16,9 +16,17 @@ import { createSession, type Session } from './session.ts';
 import type { DeviceSettings, ListenerSettings } from './settings.ts';
 import { createSignIn } from './sign-in.ts';
 import { createContexts } from './tls.ts';
+import { type Treatment, treatmentOf } from './treatment.ts';
 import { createTurnAway } from './turned-away.ts';
 import type { Intake, IntakeChange, IntakeDeps, ListenerAddress, ServerCertificate } from './types.ts';
 import { createUnfinished } from './unfinished.ts';
+
+/** Who connects, and what is known of it. */
+interface Caller {
+  address: string;
+  device: DeviceSettings | null;
+  treatment: Treatment;
+}
 
 export function createIntake(deps: IntakeDeps): Intake {
   const { clock, log, spool } = deps;
@@ -39,15 +47,21 @@ export function createIntake(deps: IntakeDeps): Intake {
   const connections = new Map<string, number>();
   let isStopping = false;
 
-  function profileOf({ profile }: DeviceSettings): DeviceProfile | null {
-    return (profile === undefined ? null : deps.profiles.get(profile)) ?? null;
+  function treat(address: string, device: DeviceSettings | null): Treatment {
+    const profile = device?.profile === undefined ? null : (deps.profiles.get(device.profile) ?? null);
+    const known = deps.knowledge?.of(address, device) ?? { profile: null, firmware: null, measured: null };
+    return treatmentOf(
+      profile === null
+        ? { ...known, origin: known.profile === null ? null : 'identified' }
+        : { ...known, profile, origin: 'given' },
+    );
   }
 
-  function admission(address: string): ReplyCode | null {
+  function admission(address: string, treatment: Treatment): ReplyCode | null {
     if (isStopping) return 'intake.stopping';
     if (sessions.size >= LIMITS.connectionsMax) return 'intake.too-many-connections';
-    if ((connections.get(address) ?? 0) >= settings.connectionsPerDevice)
-      return 'intake.too-many-device-connections';
+    const connectionsMax = Math.max(settings.connectionsPerDevice, treatment.connectionsMax ?? 0);
+    if ((connections.get(address) ?? 0) >= connectionsMax) return 'intake.too-many-device-connections';
     return policy.connection(address, signIn.hasLogins());
   }
 
@@ -65,17 +79,19 @@ export function createIntake(deps: IntakeDeps): Intake {
       return;
     }
     const name = `${shown.address}:${shown.port}`;
-    const code = admission(address);
+    const device = policy.deviceAt(address);
+    const treatment = treat(address, device);
+    const code = admission(address, treatment);
     if (code) {
       turnAway(socket, code, listener.tls);
       refusals.report(
-        { address, device: policy.deviceAt(address)?.id ?? null, code, reply: replyLine(code).trimEnd() },
+        { address, device: device?.id ?? null, code, reply: replyLine(code).trimEnd() },
         { listener: name },
       );
       return;
     }
     count(address, 1);
-    const session = openSession(socket, address, listener, { ...shown, name });
+    const session = openSession(socket, { address, device, treatment }, listener, { ...shown, name });
     sessions.add(session);
     socket.once('close', () => {
       sessions.delete(session);
@@ -89,33 +105,35 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   function openSession(
     socket: Socket,
-    address: string,
+    { address, device, treatment }: Caller,
     listener: ListenerSettings,
     shown: { port: number; name: string },
   ): Session {
-    const device = policy.deviceAt(address);
-    const profile = device ? profileOf(device) : null;
+    const observer = createObserver(clock, address);
     const conversation = createConversation(
       {
         ...{ clock, log, spool, hostname: settings.hostname, policy, signIn, refusals, messages },
-        ...{ unfinished, profileOf },
+        ...{ unfinished, treatmentOf: (known) => treat(address, known) },
         onPart: (id) => deps.onPart?.(id),
       },
       {
-        ...{ address, device, profile, listener: shown.name },
+        ...{ address, device, treatment, observer, listener: shown.name },
         offersStartTls: listener.tls === 'starttls' || listener.tls === 'auto',
       },
     );
     // TLS 1.0 is for networks that are trusted, and a profile may raise the floor for its device; below the listener's
     // nothing can go.
-    const isModern = !policy.isTrusted(address) || profile?.tls?.floor === 'modern';
+    const isModern = !policy.isTrusted(address) || treatment.isModern;
     const floor = isModern ? 'modern' : listener.floor;
     return createSession(
-      { clock, log, engine, learned, conversation, secureContext: contexts[floor] },
+      {
+        ...{ clock, log, engine, learned, conversation, observer, secureContext: contexts[floor] },
+        observed: (observation) => deps.knowledge?.observed(observation),
+      },
       socket,
       {
         ...{ address, port: shown.port, listener: shown.name },
-        ...{ mode: listener.tls, profileMode: profile?.tls?.mode },
+        ...{ mode: listener.tls, treatment },
       },
     );
   }
@@ -156,6 +174,10 @@ export function createIntake(deps: IntakeDeps): Intake {
     start,
     reload,
     stop,
+    replaceDevices(devices) {
+      policy = createPolicy(settings, devices);
+      signIn.replaceDevices(devices);
+    },
     replaceCertificate(certificate: ServerCertificate) {
       contexts = createContexts(certificate);
     },

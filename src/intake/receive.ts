@@ -1,5 +1,4 @@
 /** One message from DATA to the durable commit: repaired, size watched, nothing half-kept unless it is held. */
-import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
@@ -36,7 +35,7 @@ export interface ReceiveRequest {
 
 export type ReceiveResult =
   /** `waits`: held as a part of a split message. */
-  | { kind: 'accepted'; id: string; waits: boolean }
+  | { kind: 'accepted'; id: string; waits: boolean; bytes: number; repairs: Repair[] }
   | { kind: 'refused'; code: ReplyCode }
   /** The device went silent; `id` is what was kept of it, or null. */
   | { kind: 'unfinished'; id: string | null; bytes: number }
@@ -67,7 +66,7 @@ interface Sink {
 /** Reads `text` to its end. Resolves `accepted` only after the durable commit. */
 export async function receiveMessage(
   deps: ReceiveDeps,
-  text: Readable,
+  text: AsyncIterable<Buffer>,
   request: ReceiveRequest,
 ): Promise<ReceiveResult> {
   const receivedAt = deps.clock.now();
@@ -110,7 +109,8 @@ export async function receiveMessage(
   // What a person must approve first is for that person to release.
   const isPart = () => request.joinsParts && request.held === null && pass.partial() !== null;
   const code = await sink.finish(() => ({ ...message, held: isPart() ? HELD_PART : request.held }), repairs);
-  return code === null ? { kind: 'accepted', id, waits: isPart() } : { kind: 'refused', code };
+  if (code !== null) return { kind: 'refused', code };
+  return { kind: 'accepted', id, waits: isPart(), bytes, repairs: repairs() };
 }
 
 function createSink(

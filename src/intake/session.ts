@@ -9,9 +9,12 @@ import { createDeadlines } from './deadlines.ts';
 import type { Engine } from './engine.ts';
 import { awaitFirstBytes } from './first-bytes.ts';
 import type { LearnedTls } from './learned-tls.ts';
+import type { Observer, SessionObservation, TlsStart } from './observation.ts';
+import { peekHello } from './peek-hello.ts';
 import { REPLIES, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
 import type { ListenerSettings } from './settings.ts';
 import { startHandshake, tlsFactsOf } from './tls.ts';
+import type { Treatment } from './treatment.ts';
 import { createWire, type DeviceSocket, type Wire, type WirePhase } from './wire.ts';
 
 export interface SessionDeps {
@@ -21,6 +24,9 @@ export interface SessionDeps {
   learned: LearnedTls;
   conversation: Conversation;
   secureContext: SecureContext;
+  observer: Observer;
+  /** The session is over, and showed something of the device. */
+  observed(observation: SessionObservation): void;
 }
 
 export interface SessionFacts {
@@ -29,8 +35,7 @@ export interface SessionFacts {
   port: number;
   listener: string;
   mode: ListenerSettings['tls'];
-  /** How the device's profile says that it starts TLS, if it says. */
-  profileMode: 'plain' | 'starttls' | 'implicit' | undefined;
+  treatment: Pick<Treatment, 'bannerWait' | 'commandIdleMaxMs' | 'dataIdleMaxMs'>;
 }
 
 export interface Session {
@@ -50,12 +55,20 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   /** The outermost layer: pulling the socket from under a TLS handshake is not safe in Node. */
   let top: DeviceSocket = socket;
   let wire = newWire(facts.mode === 'implicit');
-  const deadlines = createDeadlines(clock, expire);
+  const deadlines = createDeadlines(clock, facts.treatment, expire);
   socket.on('error', (error) => deps.log.debug('intake.socket-error', { error: describeError(error) }));
   socket.once('close', () => {
     deadlines.stop();
     wire.destroy();
+    tellObserved();
   });
+
+  /** A test scan of the box itself is no device. */
+  function tellObserved(): void {
+    const device = conversation.who();
+    const observation = deps.observer.finish({ device, gaps: deadlines.gaps() });
+    if (observation !== null && device !== 'test') deps.observed(observation);
+  }
 
   function newWire(isSecure: boolean): Wire {
     const next: Wire = createWire({
@@ -68,7 +81,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
         if (wire === next) followPhase(phase);
       },
       onBytes: (bytes) => deadlines.received(bytes),
-      onStartTls: (plain) => void secure(plain as Socket, 'swallow'),
+      onStartTls: (plain) => void secure(plain as Socket, 'starttls'),
       onLateHello,
       onLineTooLong: () => refuse('intake.line-too-long'),
     });
@@ -124,22 +137,33 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
     cut();
   }
 
-  async function secure(plain: Socket, greeting: 'pass' | 'swallow'): Promise<void> {
+  async function secure(plain: Socket, start: Exclude<TlsStart, 'plain'>): Promise<void> {
     isOpened = false;
-    if (greeting === 'swallow') wire = newWire(true);
+    if (start === 'starttls') wire = newWire(true);
     deadlines.enter('handshake');
+    const hello = await peekHello(plain);
+    if (hello === 'gone') {
+      leftBeforeHandshake(plain);
+      return;
+    }
+    deps.observer.hello(start, hello);
     const handshake = startHandshake(plain, deps.secureContext);
     top = handshake.socket;
     try {
       const tlsSocket = await handshake.done;
       conversation.secured(tlsFactsOf(tlsSocket));
-      openWire(tlsSocket, greeting);
+      openWire(tlsSocket, start === 'starttls' ? 'swallow' : 'pass');
     } catch (error) {
-      // Who connects and drops without a byte was only looking whether somebody is here.
-      const isProbe = plain.bytesRead === 0;
-      if (!isCut && !isProbe) conversation.report('intake.tls-failed', '', { error: describeError(error) });
+      if (!isCut) conversation.report('intake.tls-failed', '', { error: describeError(error) });
       cut();
     }
+  }
+
+  /** Who connects and drops without a byte was only looking whether somebody is here. */
+  function leftBeforeHandshake(plain: Socket): void {
+    const error = 'the device closed the connection before its TLS hello was whole';
+    if (!isCut && plain.bytesRead > 0) conversation.report('intake.tls-failed', '', { error });
+    cut();
   }
 
   function openWire(device: DeviceSocket, greeting: 'pass' | 'swallow'): void {
@@ -150,9 +174,10 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   }
 
   function bannerWaitMs(): number {
-    if (facts.profileMode === 'plain' || facts.profileMode === 'starttls') return 0;
-    const isKnown = facts.profileMode === 'implicit' || learned.isImplicit(facts.address, facts.port);
-    return isKnown ? LIMITS.bannerWaitMaxMs : LIMITS.bannerWaitMs;
+    const { bannerWait } = facts.treatment;
+    if (bannerWait === 'none') return 0;
+    const isPatient = bannerWait === 'long' || learned.isImplicit(facts.address, facts.port);
+    return isPatient ? LIMITS.bannerWaitMaxMs : LIMITS.bannerWaitMs;
   }
 
   /** smtp-server's own pause before its greeting runs beside this wait, not behind it. */
@@ -170,13 +195,13 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
     const plainWire = wire;
     wire = newWire(true);
     plainWire.destroy();
-    await secure(socket, 'pass');
+    await secure(socket, 'implicit');
   }
 
   return {
     async begin() {
       if (facts.mode === 'auto') await openAuto();
-      else if (facts.mode === 'implicit') await secure(socket, 'pass');
+      else if (facts.mode === 'implicit') await secure(socket, 'implicit');
       else openWire(socket, 'pass');
     },
     finish() {

@@ -3,12 +3,22 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import type { Spool } from '../spool/types.ts';
+import type { SessionObservation } from './observation.ts';
 import type { DeviceSettings, IntakeSettings } from './settings.ts';
+import type { KnownDevice } from './treatment.ts';
 
 /** PEM texts of the certificate the listeners show, with its chain. */
 export interface ServerCertificate {
   key: string;
   cert: string;
+}
+
+/** What others know of devices, and what they want to know. Both are called for each connection and return at once. */
+export interface DeviceKnowledge {
+  /** `profile`: one that was recognised, for a device to which nobody gave one. */
+  of(address: string, device: DeviceSettings | null): Omit<KnownDevice, 'origin'>;
+  /** A session is over. */
+  observed(observation: SessionObservation): void;
 }
 
 export interface IntakeDeps {
@@ -19,6 +29,8 @@ export interface IntakeDeps {
   devices: DeviceSettings[];
   /** The device catalogue; a device's profile decides what it is offered. */
   profiles: Catalogue;
+  /** Left out, every device is as its entry in the config says. */
+  knowledge?: DeviceKnowledge;
   /** A part of a split message waits in the spool for the others; left out, nobody joins them. */
   onPart?(id: string): void;
   /** Certificate shown to devices; asked for at start and again after `renewCertificate`. */
@@ -51,6 +63,8 @@ export interface Intake {
    * didn't change stay open. Rejects with OperatorError when a new port can't be opened; nothing has changed then.
    */
   reload(change: IntakeChange): Promise<ListenerAddress[]>;
+  /** Goes on with other devices; connections that are open keep what they began with. */
+  replaceDevices(devices: DeviceSettings[]): void;
   replaceCertificate(certificate: ServerCertificate): void;
   issueTestLogin(): TestLogin;
 }

@@ -2,10 +2,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createConversation } from '../../src/intake/conversation.ts';
 import { createWindowCounter } from '../../src/intake/counters.ts';
+import { createObserver } from '../../src/intake/observation.ts';
 import { createPolicy } from '../../src/intake/policy.ts';
 import { createRefusals } from '../../src/intake/refusals.ts';
 import { intakeSettings } from '../../src/intake/settings.ts';
 import { createSignIn } from '../../src/intake/sign-in.ts';
+import { treatmentOf } from '../../src/intake/treatment.ts';
 import { createUnfinished } from '../../src/intake/unfinished.ts';
 import type { Catalogue } from '../../src/profiles/types.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -19,6 +21,8 @@ beforeEach(async () => {
   testSpool = await openTestSpool();
 });
 afterEach(() => testSpool.close());
+
+const UNKNOWN = { profile: null, origin: null, firmware: null, measured: null };
 
 function outside(profiles: Catalogue = new Map()) {
   const clock = createFakeClock();
@@ -34,9 +38,14 @@ function outside(profiles: Catalogue = new Map()) {
       messages: createWindowCounter(clock, 1000),
       unfinished: createUnfinished({ clock, log, spool }),
       onPart: () => {},
-      profileOf: (known) => profiles.get(known.profile ?? '') ?? null,
+      treatmentOf: ({ profile }) =>
+        treatmentOf({ ...UNKNOWN, profile: profiles.get(profile ?? '') ?? null, origin: 'given' }),
     },
-    { address: '198.51.100.7', listener: 'x:25', device: null, profile: null, offersStartTls: true },
+    {
+      ...{ address: '198.51.100.7', listener: 'x:25', device: null, offersStartTls: true },
+      treatment: treatmentOf(UNKNOWN),
+      observer: createObserver(clock, '198.51.100.7'),
+    },
   );
   return { conversation, clock, events, log };
 }

@@ -92,7 +92,7 @@ describe('the deadlines', () => {
   const setUp = () => {
     const clock = createFakeClock();
     const expired: string[] = [];
-    const deadlines = createDeadlines(clock, (code) => expired.push(code));
+    const deadlines = createDeadlines(clock, LIMITS, (code) => expired.push(code));
     return { clock, expired, deadlines };
   };
 

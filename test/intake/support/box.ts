@@ -7,7 +7,7 @@ import { createSecret } from '../../../src/core/secret.ts';
 import { openAuthority } from '../../../src/intake/authority.ts';
 import { createIntake } from '../../../src/intake/intake.ts';
 import { type DeviceSettings, deviceSettings, intakeSettings } from '../../../src/intake/settings.ts';
-import type { Intake, ServerCertificate } from '../../../src/intake/types.ts';
+import type { DeviceKnowledge, Intake, ServerCertificate } from '../../../src/intake/types.ts';
 import { builtInCatalogue } from '../../../src/profiles/catalogue.ts';
 import type { Catalogue } from '../../../src/profiles/types.ts';
 import type { SpoolSettings } from '../../../src/spool/settings.ts';
@@ -24,6 +24,7 @@ export interface BoxOptions {
   settings?: Record<string, unknown>;
   devices?: Record<string, unknown>[];
   profiles?: Catalogue;
+  knowledge?: DeviceKnowledge;
   clock?: Clock;
   /** The spool of an earlier box. */
   spool?: WatchedSpool;
@@ -99,6 +100,7 @@ export async function startBox(options: BoxOptions = {}): Promise<Box> {
     }),
     devices: (options.devices ?? []).map(device),
     profiles: options.profiles ?? builtInCatalogue(),
+    ...(options.knowledge === undefined ? {} : { knowledge: options.knowledge }),
   });
   const bound = await intake.start().catch(async (error: unknown) => {
     await watched.close();
