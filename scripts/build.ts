@@ -1,12 +1,11 @@
 /** Bundles src/main.ts into dist/scanferry.cjs, one file that runs alone, and prints what it is made of. */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { ASSET_FILES } from '../src/pages/assets.ts';
-import { embedWorker } from './embed-worker.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const OUT_FILE = path.join(ROOT, 'dist/scanferry.cjs');
@@ -31,27 +30,41 @@ function packAsset(from: string): string {
   return readFileSync(path.resolve(ROOT, 'src/pages', from)).toString('base64');
 }
 
-/** Replaces src/native-embedded.ts by a module that holds the addons. */
+const IMPORT_PARTS = `import { readPart } from './bundle-parts.ts';`;
+
+/** Replaces src/native-embedded.ts by a module that reads the addons among the parts of the bundle. */
 const embedAddons: Plugin = {
   name: 'embed-addons',
   setup(context) {
-    context.onLoad({ filter: /\/src\/native-embedded\.ts$/ }, () => ({
+    context.onLoad({ filter: /\/src\/native-embedded\.ts$/ }, ({ path: file }) => ({
       loader: 'js',
-      contents: `export const EMBEDDED_ADDONS = ${JSON.stringify(Object.fromEntries(TARGETS.map((target) => [target, packAddon(target)])))};`,
+      resolveDir: path.dirname(file),
+      contents: `${IMPORT_PARTS}export const EMBEDDED_ADDONS = {${TARGETS.map(describeAddon).join()}};`,
     }));
   },
 };
 
-function packAddon(target: string): { sha256: string; brotliBase64: string } {
-  const packageFile = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
-  const addon = readFileSync(path.join(path.dirname(packageFile), 'prebuilds', `${target}.node`));
-  return {
-    sha256: createHash('sha256').update(addon).digest('hex'),
-    brotliBase64: brotliCompressSync(addon, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }).toString(
-      'base64',
-    ),
-  };
+function describeAddon(target: string): string {
+  const sha256 = createHash('sha256').update(addonOf(target)).digest('hex');
+  return `"${target}":{sha256:"${sha256}",read:()=>readPart("${target}")}`;
 }
+
+function addonOf(target: string): Buffer {
+  const packageFile = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
+  return readFileSync(path.join(path.dirname(packageFile), 'prebuilds', `${target}.node`));
+}
+
+/** Replaces src/worker-embedded.ts by a module that reads the thread's program among the parts of the bundle. */
+const embedWorker: Plugin = {
+  name: 'embed-worker',
+  setup(context) {
+    context.onLoad({ filter: /\/src\/worker-embedded\.ts$/ }, ({ path: file }) => ({
+      loader: 'js',
+      resolveDir: path.dirname(file),
+      contents: `${IMPORT_PARTS}export const embeddedWorker = () => readPart("worker").toString("latin1");`,
+    }));
+  },
+};
 
 /** Time of the build; SOURCE_DATE_EPOCH (seconds) makes it reproducible. */
 function buildTime(): string {
@@ -65,26 +78,63 @@ const COMMON = {
   platform: 'node',
   format: 'cjs',
   target: 'node22',
-  minify: true,
-  // Names in stacks of a bug report are worth the bytes.
-  keepNames: true,
+  write: false,
+  metafile: true,
+  // Names in stacks of a bug report are worth the bytes: they stay as they are. Minified ones with esbuild's
+  // keepNames took 9 MiB of an idle agent, for calls that set each name back.
+  minifyWhitespace: true,
+  minifySyntax: true,
   legalComments: 'none',
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 
 async function main(): Promise<void> {
-  mkdirSync(path.dirname(OUT_FILE), { recursive: true });
-  const result = await build({
-    ...COMMON,
-    entryPoints: [path.join(ROOT, 'src/main.ts')],
-    outfile: OUT_FILE,
-    metafile: true,
+  const program = await bundle('src/main.ts', {
     banner: { js: '#!/usr/bin/env node' },
     define: { 'import.meta.url': 'undefined', BUILD_TIME: JSON.stringify(buildTime()) },
-    plugins: [embedAddons, embedAssets, embedWorker(ROOT, COMMON)],
+    plugins: [embedAddons, embedAssets, embedWorker],
   });
+  const worker = await bundle('src/spool/worker-main.ts');
+  const parts = {
+    worker: Buffer.from(inAscii(worker.text)),
+    ...Object.fromEntries(TARGETS.map((target) => [target, addonOf(target)])),
+  };
+  mkdirSync(path.dirname(OUT_FILE), { recursive: true });
+  writeFileSync(OUT_FILE, withParts(inAscii(program.text), parts));
   chmodSync(OUT_FILE, 0o755);
-  printContents(result.metafile);
+  printContents(program.metafile);
+}
+
+async function bundle(
+  entry: string,
+  options: BuildOptions = {},
+): Promise<{ text: string; metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({
+    ...options,
+    ...COMMON,
+    entryPoints: [path.join(ROOT, entry)],
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error(`esbuild made nothing of ${entry}`);
+  return { text: file.text, metafile };
+}
+
+/** Node.js keeps the text in memory, with two bytes a letter once a single one is not ASCII. */
+function inAscii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** `program`, with a comment for each part and one that says where they are, as src/bundle-parts.ts reads them. */
+function withParts(program: string, parts: Readonly<Record<string, Buffer>>): string {
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
+  let text = program;
+  const index: string[] = [];
+  for (const [name, content] of Object.entries(parts)) {
+    const packed = brotliCompressSync(content, { params }).toString('base64');
+    index.push(`${name}=${text.length + '//'.length}+${packed.length}`);
+    text += `//${packed}\n`;
+  }
+  return `${text}//parts:${index.join()}\n`;
 }
 
 function printContents(metafile: Metafile): void {
@@ -96,7 +146,9 @@ function printContents(metafile: Metafile): void {
     }
   }
   const kib = (bytes: number) => `${(bytes / 1024).toFixed(0).padStart(6)} KB`;
-  console.log(`${path.relative(ROOT, OUT_FILE)} ${kib(statSync(OUT_FILE).size).trim()}, of which`);
+  console.log(
+    `${path.relative(ROOT, OUT_FILE)} ${kib(statSync(OUT_FILE).size).trim()}; of which the program:`,
+  );
   const sorted = [...sizes].sort(([, a], [, b]) => b - a);
   for (const [name, bytes] of sorted.slice(0, 15)) console.log(`${kib(bytes)}  ${name}`);
   const rest = sorted.slice(15);
@@ -104,7 +156,6 @@ function printContents(metafile: Metafile): void {
 }
 
 function ownerOf(file: string): string {
-  if (file.endsWith('src/native-embedded.ts')) return `SQLite addons (${TARGETS.join(', ')}), compressed`;
   const inPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file);
   return inPackage?.[1] ?? 'Scanferry itself';
 }

@@ -12,7 +12,6 @@ import { formatProblem } from './config/problems.ts';
 import { createSystemClock } from './core/clock.ts';
 import type { ExitCode } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
-import { runDemo } from './demo.ts';
 import type { FleetRunDeps } from './fleet-run.ts';
 import { createHeldLog } from './held-log.ts';
 import { createLog } from './log.ts';
@@ -38,11 +37,13 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     runAgent: (request) => runAgent(request, startWorker),
     copyRestingSpool: (dataDir, options) =>
       copyRestingSpool({ dataDir, startWorker, log: createLog('warn') }, options),
-    runDemo: (request) =>
-      runDemo({
+    runDemo: async (request) => {
+      const { runDemo } = await import('./demo.ts');
+      return runDemo({
         ...{ ...request, profiles, startWorker, output: terminalOutput },
         untilStopped: () => listenForStop().received,
-      }),
+      });
+    },
     searchAlone: (request) => searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles }),
     // What runs once says what went wrong itself, in sentences.
     runFleet: (request) =>

@@ -6,12 +6,13 @@
  */
 import { Worker } from 'node:worker_threads';
 import { runCommandLine } from './command-line.ts';
-import { EMBEDDED_WORKER } from './worker-embedded.ts';
+import { embeddedWorker } from './worker-embedded.ts';
 
 function startWorker(workerData: unknown): Worker {
-  return EMBEDDED_WORKER === null
+  const program = embeddedWorker();
+  return program === null
     ? new Worker(new URL('./spool/worker-main.ts', import.meta.url), { workerData })
-    : new Worker(EMBEDDED_WORKER, { eval: true, workerData });
+    : new Worker(program, { eval: true, workerData });
 }
 
 async function main(): Promise<void> {

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { brotliDecompressSync } from 'node:zlib';
 import { writeFileDurably } from './config/files.ts';
 import { OperatorError } from './core/errors.ts';
 import { EMBEDDED_ADDONS } from './native-embedded.ts';
@@ -25,7 +24,7 @@ export function unpackNativeAddon(dataDir: string): string | null {
   if (existsSync(file) && sha256(readFileSync(file)) === embedded.sha256) return file;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const old of readdirSync(directory)) rmSync(path.join(directory, old), { force: true });
-  writeFileDurably(file, brotliDecompressSync(Buffer.from(embedded.brotliBase64, 'base64')), 0o700);
+  writeFileDurably(file, embedded.read(), 0o700);
   return file;
 }
 

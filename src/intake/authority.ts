@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
-import { issueRoot, issueServer, type KeyAndCertificate, type Period } from './issue-certificates.ts';
+import type { KeyAndCertificate, Period } from './issue-certificates.ts';
 import { PROBLEMS } from './problems.ts';
 import type { ServerCertificate } from './types.ts';
 
@@ -88,6 +88,7 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
   }
 
   async function makeRoot(): Promise<KeyAndCertificate> {
+    const { issueRoot } = await loadIssuer();
     const made = await issueRoot(deps.hostname, period(ROOT_BACKDATE_MS, ROOT_LIFE_MS));
     await writeDurably(files('root.key'), made.key, PRIVATE);
     await writeDurably(files('root.der'), new X509Certificate(made.cert).raw, PUBLIC);
@@ -97,6 +98,7 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
   }
 
   async function makeServer(): Promise<KeyAndCertificate> {
+    const { issueServer } = await loadIssuer();
     const made = await issueServer(root, names, period(SERVER_BACKDATE_MS, SERVER_LIFE_MS));
     await writeDurably(files('server.key'), made.key, PRIVATE);
     await writeDurably(files('server.pem'), made.cert, PUBLIC);
@@ -133,6 +135,11 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
     },
     renewIfDue,
   };
+}
+
+/** What makes certificates takes 5 MiB and is needed about once a year. */
+function loadIssuer(): Promise<typeof import('./issue-certificates.ts')> {
+  return import('./issue-certificates.ts');
 }
 
 function isUsableServer(pair: KeyAndCertificate, root: KeyAndCertificate): boolean {

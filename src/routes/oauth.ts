@@ -1,11 +1,10 @@
 /** Access tokens for submission: cached, renewed ahead of their end, asked for once however many wait. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { type AuthenticationResult, ConfidentialClientApplication } from '@azure/msal-node';
+import type { AuthenticationResult } from '@azure/msal-node';
 import { LIMITS } from '../core/limits.ts';
 import type { FileText } from '../core/settings.ts';
 import { within } from './bounds.ts';
 import { signInPlace } from './clouds.ts';
-import { createDeviceCodeSignIn } from './device-code.ts';
 import { connectionFailure, RouteFailure } from './failure.ts';
 import type { OauthSettings } from './settings.ts';
 import { createSignInClient, type SignInClient } from './sign-in-client.ts';
@@ -52,7 +51,7 @@ export function createTokenSource(options: TokenSourceOptions, deps: RouteDeps):
   let pending: Promise<Token> | null = null;
 
   async function acquire(): Promise<Token> {
-    signIn ??= createSignIn(options, { authority, scope, client, deps, onSignedIn: keep });
+    signIn ??= await createSignIn(options, { authority, scope, client, deps, onSignedIn: keep });
     client.forget();
     const token = await keep(await signIn.acquire());
     log.info('route.signed-in', { expiresAt: token.expiresAt });
@@ -124,9 +123,11 @@ interface SignInParts {
   onSignedIn(result: AuthenticationResult): Promise<Token>;
 }
 
-function createSignIn({ id, auth }: TokenSourceOptions, parts: SignInParts): SignIn {
+/** Loads Microsoft's library, which takes 5 MiB and which a route without OAuth has no use for. */
+async function createSignIn({ id, auth }: TokenSourceOptions, parts: SignInParts): Promise<SignIn> {
   const { authority, scope, client, deps } = parts;
-  if (auth.deviceCode)
+  if (auth.deviceCode) {
+    const { createDeviceCodeSignIn } = await import('./device-code.ts');
     return createDeviceCodeSignIn({
       ...{ id, authority, scope, client, facts: deps.facts, log: deps.log },
       clientId: auth.clientId,
@@ -134,6 +135,8 @@ function createSignIn({ id, auth }: TokenSourceOptions, parts: SignInParts): Sig
         await parts.onSignedIn(result);
       },
     });
+  }
+  const { ConfidentialClientApplication } = await import('@azure/msal-node');
   const application = new ConfidentialClientApplication({
     auth: {
       clientId: auth.clientId,

@@ -120,13 +120,14 @@ function* pdfParts(options: { pdfBytes?: number; caption?: string }): Generator<
 function* imageObject(dictionary: string, rows: number): Generator<Buffer> {
   yield Buffer.from(`${dictionary}\nstream\n`);
   for (let done = 0; done < rows; done += ROWS_AT_ONCE) {
+    paper ??= grain(ROWS_AT_ONCE * WIDTH_PX);
     yield paper.subarray(0, Math.min(ROWS_AT_ONCE, rows - done) * WIDTH_PX);
   }
   yield Buffer.from('\nendstream');
 }
 
 /** Light grey with the grain of a scanner's glass: bytes that compress as badly as real scans (xorshift32). */
-const paper = grain(ROWS_AT_ONCE * WIDTH_PX);
+let paper: Buffer | null = null;
 
 function grain(length: number): Buffer {
   const bytes = Buffer.alloc(length);
