@@ -10,10 +10,12 @@ import { createBoxPage } from './box-page.ts';
 import { openBoxKey } from './config/box-key.ts';
 import { assertWritable } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
+import { createConfigTrial } from './config-trial.ts';
 import type { ControlDeps, ReloadReport } from './control/deps.ts';
 import { createControlServer } from './control/server.ts';
 import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
+import { LIMITS } from './core/limits.ts';
 import { describeError, type Log } from './core/log.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
@@ -41,8 +43,10 @@ export interface AgentDeps {
   log: Log;
   /** Starts the spool's worker thread; the bundle starts itself, the source tree a file. */
   startWorker(workerData: unknown): Worker;
-  /** Reads the config again, for a reload; throws OperatorError when it can't be used. */
-  readConfig(): { config: Config; warnings: string[] };
+  /** The file that `readConfig` reads. */
+  configFile: string;
+  /** Reads the config again, or `text` in its place; throws OperatorError when it can't be used. */
+  readConfig(text?: string): { config: Config; warnings: string[] };
 }
 
 export interface AgentStarted {
@@ -64,6 +68,8 @@ export interface Agent {
   reload(by: string): Promise<ReloadReport>;
   /** Rejects when the agent can't go on (its spool worker died): the process must end and be restarted. */
   readonly fatal: Promise<never>;
+  /** Resolves when a command wants the process to end and be started again. */
+  readonly restartAsked: Promise<void>;
   /** For the demo and tests; valid after start. */
   readonly rooms: { spool: Spool; dispatch: Dispatch; intake: Intake };
 }
@@ -86,6 +92,8 @@ export function createAgent(deps: AgentDeps): Agent {
   const fatal = Promise.withResolvers<never>();
   // Whoever awaits `fatal` sees it; before that it must not end the process by itself.
   fatal.promise.catch(() => {});
+
+  const restartAsked = Promise.withResolvers<void>();
 
   const started = <T extends { stop(): Promise<void> }>(name: string, room: T): T => {
     running.push([{ name, stop: () => room.stop() }]);
@@ -131,9 +139,10 @@ export function createAgent(deps: AgentDeps): Agent {
       ...{ clock, spool, profiles: deps.profiles, inForce, log: log.child({ room: 'discovery' }) },
     });
     const commands = createControlDeps(deps, {
-      ...{ spool, dispatch, discovery, health, inForce, reload },
+      ...{ spool, dispatch, discovery, health, inForce, reload, restart },
       intake: () => requireRooms().intake,
       broker: () => report.broker(),
+      setConfig: (request) => configTrial.set(request),
     });
     const control = createControlServer({
       ...{ ...commands, log: log.child({ room: 'control' }), dataDir: config.dataDir },
@@ -142,6 +151,12 @@ export function createAgent(deps: AgentDeps): Agent {
       ...{ clock, spool, health, inForce, key, startedAt: commands.startedAt },
       log: log.child({ room: 'report' }),
       execute: createRemoteVerbs(commands),
+    });
+    const configTrial = createConfigTrial({
+      ...{ clock, health, inForce, reload, file: deps.configFile, readConfig: deps.readConfig },
+      log: log.child({ room: 'config' }),
+      broker: () => report.broker(),
+      record: (event) => spool.record(event),
     });
     await control.assertAlone();
     const authority = await openBoxAuthority(deps, config.intake.hostname);
@@ -203,6 +218,7 @@ export function createAgent(deps: AgentDeps): Agent {
         readConfig: deps.readConfig,
       }),
     );
+    await started('config trial', configTrial).start();
     const { listeners } = inForce;
     log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending: opened.pending });
     return { listeners, webPort, rootPem: authority.rootPem };
@@ -211,6 +227,11 @@ export function createAgent(deps: AgentDeps): Agent {
   async function reload(by: string): Promise<ReloadReport> {
     if (reloader === null) throw new OperatorError(RELOAD_PROBLEMS.notRunning());
     return reloader.reload(by);
+  }
+
+  function restart(by: string): void {
+    log.info('agent.restart-asked', { by });
+    clock.schedule(LIMITS.restartDelayMs, () => restartAsked.resolve());
   }
 
   async function stop(): Promise<void> {
@@ -248,13 +269,17 @@ export function createAgent(deps: AgentDeps): Agent {
     stop,
     reload,
     fatal: fatal.promise,
+    restartAsked: restartAsked.promise,
     get rooms() {
       return requireRooms();
     },
   };
 }
 
-type ControlParts = Pick<ControlDeps, 'spool' | 'dispatch' | 'discovery' | 'health' | 'broker' | 'reload'> & {
+type ControlParts = Pick<
+  ControlDeps,
+  'spool' | 'dispatch' | 'discovery' | 'health' | 'broker' | 'reload' | 'setConfig' | 'restart'
+> & {
   inForce: InForce;
   intake(): Intake;
 };

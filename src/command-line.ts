@@ -9,8 +9,9 @@ import { runCli } from './cli/program.ts';
 import { loadConfig } from './config/load.ts';
 import { givenDataDir, locateConfig } from './config/locate.ts';
 import { formatProblem } from './config/problems.ts';
+import { countTrialStart, undoBeforeStart } from './config/trial-files.ts';
 import { createSystemClock } from './core/clock.ts';
-import type { ExitCode } from './core/errors.ts';
+import { type ExitCode, OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
 import type { FleetRunDeps } from './fleet-run.ts';
 import { createHeldLog } from './held-log.ts';
@@ -82,17 +83,35 @@ async function inFleet(
   }
 }
 
+/** Runs the agent; where it does not start with a config on trial, with the one before it. */
 async function runAgent(request: RunRequest, startWorker: StartWorker): Promise<ExitCode> {
-  const readConfig = () => {
-    const file = locateConfig(request);
-    const loaded = loadConfig({ file, dataDir: givenDataDir(request), env: request.env, profileIds });
+  const file = locateConfig(request);
+  const log = createLog(request.logLevel);
+  if (countTrialStart(file)) log.error('config.trial-undone', { file });
+  try {
+    return await runOnce({ ...request, file, log }, startWorker);
+  } catch (error) {
+    if (!(error instanceof OperatorError) || !undoBeforeStart(file, error.explanation)) throw error;
+    log.error('config.trial-undone', { file, error: describeError(error) });
+    return await runOnce({ ...request, file, log }, startWorker);
+  }
+}
+
+async function runOnce(
+  request: RunRequest & { file: string; log: Log },
+  startWorker: StartWorker,
+): Promise<ExitCode> {
+  const { file, log } = request;
+  const readConfig = (text?: string) => {
+    const loaded = loadConfig({ file, text, dataDir: givenDataDir(request), env: request.env, profileIds });
     return { config: loaded.config, warnings: loaded.warnings.map(formatProblem) };
   };
   const { config, warnings } = readConfig();
-  const log = createLog(request.logLevel);
   for (const message of warnings) log.warn('config.warning', { message });
   const clock = createSystemClock(CLOCK_FLOOR_MS);
-  const agent = createAgent({ config, profiles, clock, log, startWorker, readConfig });
+  const agent = createAgent({
+    ...{ config, profiles, clock, log, startWorker, readConfig, configFile: file },
+  });
   // Before the start: a signal that comes early must not end the process in the middle of it.
   const stop = listenForStop();
   const unlisten = onHangUp(() => agent.reload('SIGHUP'), log);
@@ -107,7 +126,7 @@ async function runAgent(request: RunRequest, startWorker: StartWorker): Promise<
 
 async function runUntil(stopped: Promise<void>, agent: Agent, log: Log): Promise<ExitCode> {
   try {
-    await Promise.race([stopped, agent.fatal]);
+    await Promise.race([stopped, agent.fatal, agent.restartAsked]);
     return 0;
   } catch (error) {
     log.error('agent.failed', { error: describeError(error) });

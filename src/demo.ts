@@ -39,12 +39,12 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
   try {
     const addresses = await sandbox.start();
     const file = writeConfig(directory, deps.port, sandbox, addresses);
-    const readConfig = () => {
-      const { config } = loadConfig({ file, env: {}, profileIds: [...deps.profiles.keys()] });
+    const readConfig = (text?: string) => {
+      const { config } = loadConfig({ file, text, env: {}, profileIds: [...deps.profiles.keys()] });
       return { config, warnings: [] };
     };
     agent = createAgent({
-      ...{ config: readConfig().config, readConfig },
+      ...{ config: readConfig().config, readConfig, configFile: file },
       profiles: deps.profiles,
       clock,
       log: createLog('warn', 2),

@@ -88,13 +88,23 @@ export const VERBS = {
     args: discoverRequest,
     result: discoveredDevices,
   },
-  'set-config': { help: '', command: 'config.set', args: nothing },
+  'set-config': {
+    help: 'Checks a new config as a whole, keeps the old one beside it, applies it, and goes back if health gets worse.',
+    command: 'config.set',
+    args: COMMANDS['config.set'].input.omit({ by: true }),
+    input: (args, by) => ({ ...args, by }),
+  },
   'support-bundle': {
     help: 'Makes a support bundle on the box and says where it lies.',
     command: 'support-bundle',
     args: nothing,
   },
-  restart: { help: '', command: 'restart', args: nothing },
+  restart: {
+    help: 'Ends the agent cleanly; the service manager starts it again.',
+    command: 'restart',
+    args: nothing,
+    input: (_, by) => ({ by }),
+  },
   'update-profiles': { help: '', command: 'profiles.update', args: nothing },
 } as const satisfies Record<CommandVerb, Verb>;
 

@@ -12,6 +12,26 @@ export const PROBLEMS = {
     cause: `The config ${file} can't be read (${detail}).`,
     advice: 'Name the file with --config or SCANFERRY_CONFIG, and see that this user may read it.',
   }),
+  unwritable: (file: string, detail: string): Explanation => ({
+    code: 'config.unwritable',
+    cause: `The config ${file} can't be replaced (${detail}).`,
+    advice: 'Let the user that the agent runs as write into the folder of the config.',
+  }),
+  trialKeptEnding: (starts: number): Explanation => ({
+    code: 'config.trial-kept-ending',
+    cause: `The agent ended ${starts} times with the config on trial.`,
+    advice: 'The former config is in place again; the log of the agent says why it ended.',
+  }),
+  trialRunning: (until: string): Explanation => ({
+    code: 'config.trial-running',
+    cause: `Another new config is on trial until ${until}.`,
+    advice: 'Wait until then, or edit the config on the box, which ends the trial.',
+  }),
+  trialBroker: (): Explanation => ({
+    code: 'config.trial-broker-lost',
+    cause: 'The broker was connected before the new config, and is not with it.',
+    advice: 'Correct mqtt in the new config, then send it again.',
+  }),
   secretsUnreadable: (file: string): Explanation => ({
     code: 'config.secrets-unreadable',
     cause: `The stored secrets in ${file} can't be opened with this box's key.`,

@@ -15,6 +15,8 @@ import { readYaml } from './yaml-file.ts';
 
 export interface LoadOptions {
   file: string;
+  /** Read in place of what stands in the file. */
+  text?: string | undefined;
   /** Overrides `dataDir` of the file. */
   dataDir?: string | undefined;
   env: Record<string, string | undefined>;
@@ -35,7 +37,7 @@ export function checkConfig(options: LoadOptions): LoadedConfig {
   const file = path.resolve(options.file);
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = options.text ?? readFileSync(file, 'utf8');
   } catch (error) {
     const message = `the config can't be read: ${describeError(error)}; name the file with --config or SCANFERRY_CONFIG`;
     return { config: null, files: [], problems: [{ severity: 'error', file, line: null, key: '', message }] };

@@ -1,5 +1,6 @@
 /** The operator's commands, declared once: name, input, and what each does. The CLI, the box page and MQTT are faces of this table. */
 import type * as z from 'zod';
+import { AGENT_COMMANDS } from './commands/agent.ts';
 import { BACKUP_COMMANDS } from './commands/backup.ts';
 import { DISCOVERY_COMMANDS } from './commands/discovery.ts';
 import { HEALTH_COMMANDS } from './commands/health.ts';
@@ -16,6 +17,7 @@ export const COMMANDS = {
   ...DISCOVERY_COMMANDS,
   ...SEND_TEST_COMMANDS,
   ...BACKUP_COMMANDS,
+  ...AGENT_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -23,6 +23,26 @@ export interface ControlDeps {
   copySpool(options: { messages: boolean }): Promise<string>;
   /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */
   reload(by: string): Promise<ReloadReport>;
+  /** Puts a new config in place and goes back to the old one if health gets worse; rejects with OperatorError when it can't be used. */
+  setConfig(request: SetConfigRequest): Promise<SetConfigReport>;
+  /** Ends the process in a moment, cleanly; the service manager starts it again. */
+  restart(by: string): void;
+}
+
+export interface SetConfigRequest {
+  /** The whole config, as YAML. */
+  config: string;
+  windowSeconds: number;
+  by: string;
+}
+
+/** A new config is in force, on trial. */
+export interface SetConfigReport {
+  /** Top-level keys of the config that are different now. */
+  changed: string[];
+  warnings: string[];
+  /** When it is kept for good unless health is worse before, epoch milliseconds. */
+  until: number;
 }
 
 /** What a reload did. */

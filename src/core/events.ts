@@ -8,6 +8,11 @@ export interface EventData {
   'config.applied': { by: string; changed: string[] };
   /** A new config that was not taken; the log says why. */
   'config.refused': { by: string; code: string };
+  /** A new config that came by command is in force, and is kept unless health is worse by `until`. */
+  'config.tried': { by: string; changed: string[]; until: number };
+  'config.kept': { by: string; changed: string[] };
+  /** The former config is in force again; `code` and `cause` say what got worse. */
+  'config.rolled-back': { by: string; changed: string[]; code: string; cause: string };
   'message.accepted': {
     message: string;
     device: string | null;

@@ -233,6 +233,13 @@ export const LIMITS = {
   commandNonceKeepMs: 24 * 60 * MINUTE,
   /** Commands: rejected ones that are recorded and answered in a minute; nobody may wear the disk by sending nonsense. */
   commandRejectionsPerMinuteMax: 10,
+  /** Commands: a config, and how long health is watched after it: a lost broker is told after two minutes. */
+  configBytesMax: 128 * KIB,
+  configTrialMinMs: MINUTE,
+  configTrialDefaultMs: 5 * MINUTE,
+  configTrialMaxMs: 24 * 60 * MINUTE,
+  /** Commands: what a restart waits for, so that its answer is on its way. */
+  restartDelayMs: SECOND / 2,
   /** Home Assistant: presses of a button that are obeyed in a minute; anybody on the broker can press. */
   buttonPressesPerMinuteMax: 6,
   /** Fleet: sites of one broker that are watched; the tenth thousand was measured, and a broker carries few more. */

@@ -2,18 +2,14 @@
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
-import type { Clock } from '../../src/core/clock.ts';
 import type { HealthPayload } from '../../src/report/payloads.ts';
-import type { Sandbox, SandboxAddresses } from '../../src/sandbox/sandbox.ts';
 import { createFastClock } from '../report/support/fast-clock.ts';
 import { type Observer, observe } from '../report/support/observer.ts';
 import { startProxy } from '../report/support/proxy.ts';
 import { CONNACK_5, startScriptedBroker } from '../report/support/scripted-broker.ts';
-import { startTestAgent, type TestAgent } from '../support/agent.ts';
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/processes.ts';
-import { siteYaml, startTenant } from '../support/site.ts';
-import { mqttLine, ROOT, scan } from './support/mqtt-site.ts';
+import { type MqttSite, mqttLine, ROOT, type SiteOptions, scan, startMqttSite } from './support/mqtt-site.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -32,42 +28,9 @@ async function watch(url: string, filter = 'scanferry/#'): Promise<Observer> {
   return started;
 }
 
-interface Site {
-  agent: TestAgent;
-  sandbox: Sandbox;
-  addresses: SandboxAddresses;
-  /** The config with other last lines. */
-  yaml(...more: string[]): string;
-  /** Stops the agent and starts it again in the same folder. */
-  restart(): Promise<TestAgent>;
-}
-
-interface SiteOptions {
-  clock?: Clock;
-  files?: Record<string, string>;
-}
-
-/** Tenant and agent, with these last lines of the config. */
-async function site(more: string[], options: SiteOptions = {}): Promise<Site> {
-  const { sandbox, addresses } = await startTenant();
-  cleanups.push(() => sandbox.stop());
-  const yaml = (...lines: string[]) => siteYaml(addresses, { more: lines });
-  const start = (directory?: string) =>
-    startTestAgent({
-      yaml: yaml(...more),
-      files: { 'ca.pem': addresses.caPem, ...options.files },
-      ...(directory === undefined ? {} : { directory }),
-      ...(options.clock === undefined ? {} : { clock: options.clock }),
-    });
-  const started: Site = {
-    ...{ agent: await start(), sandbox, addresses, yaml },
-    async restart() {
-      await started.agent.stop({ keep: true });
-      started.agent = await start(started.agent.directory);
-      return started.agent;
-    },
-  };
-  cleanups.push(() => started.agent.stop());
+async function site(more: string[], options?: SiteOptions): Promise<MqttSite> {
+  const started = await startMqttSite(more, options);
+  cleanups.push(() => started.stop());
   return started;
 }
 

@@ -53,9 +53,10 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
   for (const [name, text] of Object.entries(options.files ?? {}))
     writeFileSync(path.join(directory, name), text);
   const profiles = options.profiles ?? builtInCatalogue();
-  const readConfig = () => {
+  const readConfig = (text?: string) => {
     const { config, warnings } = loadConfig({
       file,
+      text,
       env: { ...options.env },
       profileIds: [...profiles.keys()],
     });
@@ -65,6 +66,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
   const agent = createAgent({
     config: readConfig().config,
     readConfig,
+    configFile: file,
     profiles,
     clock: options.clock ?? createSystemClock(0),
     log,

@@ -1,11 +1,62 @@
 /** A whole agent that reports to a broker of the test, and commands signed for it. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Clock } from '../../../src/core/clock.ts';
 import type { ResponsePayload } from '../../../src/report/payloads.ts';
-import { type CommandToSign, generateKey, type KeyPair, signCommand } from '../../../src/report/signing.ts';
+import { type CommandToSign, type KeyPair, signCommand } from '../../../src/report/signing.ts';
 import { type ScanResult, sendScan } from '../../../src/sandbox/device.ts';
+import type { Sandbox } from '../../../src/sandbox/sandbox.ts';
 import type { Observer } from '../../report/support/observer.ts';
+import { startTestAgent, type TestAgent } from '../../support/agent.ts';
 import { buildScan } from '../../support/corpus.ts';
+import { siteYaml, startTenant } from '../../support/site.ts';
+
+export interface MqttSite {
+  /** The agent that runs now. */
+  agent: TestAgent;
+  sandbox: Sandbox;
+  /** The config with other last lines. */
+  yaml(...more: string[]): string;
+  /** Starts the agent again in the same folder, with the config of the test or with the one that is there. */
+  restart(config?: 'given' | 'found'): Promise<TestAgent>;
+  stop(): Promise<void>;
+}
+
+export interface SiteOptions {
+  clock?: Clock;
+  files?: Record<string, string>;
+}
+
+/** Tenant and agent, with these last lines of the config. */
+export async function startMqttSite(more: string[], options: SiteOptions = {}): Promise<MqttSite> {
+  const { sandbox, addresses } = await startTenant();
+  const yaml = (...lines: string[]) => siteYaml(addresses, { more: lines });
+  const start = (directory?: string, text = yaml(...more)) =>
+    startTestAgent({
+      yaml: text,
+      files: { 'ca.pem': addresses.caPem, ...options.files },
+      ...(directory === undefined ? {} : { directory }),
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+    });
+  const site: MqttSite = {
+    ...{ agent: await start(), sandbox, yaml },
+    async restart(config = 'given') {
+      const { directory } = site.agent;
+      await site.agent.stop({ keep: true });
+      const found = readFileSync(path.join(directory, 'scanferry.yaml'), 'utf8');
+      site.agent = await start(
+        directory,
+        config === 'found' ? found.replace(/^dataDir: data\n/, '') : undefined,
+      );
+      return site.agent;
+    },
+    async stop() {
+      await site.agent.stop();
+      await sandbox.stop();
+    },
+  };
+  return site;
+}
 
 export const SITE = 'site';
 export const ROOT = `scanferry/v1/${SITE}`;
@@ -15,14 +66,9 @@ export function mqttLine(url: string, more = ''): string {
   return `mqtt: { url: '${url}'${more === '' ? '' : `, ${more}`} }`;
 }
 
-/** Keys of the mapping that pin `key` on the box; its public part goes into `directory`. */
-export function pinnedKey(key: KeyPair, verbs: readonly string[], directory: string): string {
-  writeFileSync(path.join(directory, 'office.pub.pem'), key.publicPem);
+/** Keys of the mapping that pin the key in `office.pub.pem` beside the config. */
+export function pinnedKey(verbs: readonly string[]): string {
   return `commandKeys: [{ id: office, publicKey: office.pub.pem, verbs: [${verbs.join(', ')}] }]`;
-}
-
-export function newKey(): KeyPair {
-  return generateKey();
 }
 
 /** A scan from a device on loopback. */

@@ -1,0 +1,181 @@
+/**
+ * A new config that comes by command: checked whole, put in place of the old one, which is kept, applied by a reload,
+ * and watched. When health is worse within the window, the old one is put back and applied. A restart in between goes on
+ * with what is left of the window; an agent that does not start with the new config starts with the old one
+ * (config/trial-files.ts).
+ */
+import { changedFixedKeys, changedKeys } from './config/compare.ts';
+import { PROBLEMS } from './config/errors.ts';
+import type { Config } from './config/schema.ts';
+import { beginTrial, endTrial, isOnTrial, readTrial, type Trial, undoTrial } from './config/trial-files.ts';
+import type { ReloadReport, SetConfigReport, SetConfigRequest } from './control/deps.ts';
+import type { Clock, Timer } from './core/clock.ts';
+import { type Explanation, OperatorError } from './core/errors.ts';
+import type { NewEvent } from './core/events.ts';
+import { LIMITS } from './core/limits.ts';
+import { describeError, type Log } from './core/log.ts';
+import type { BrokerFacts } from './health/sources.ts';
+import { type Grade, type HealthReport, type HealthRoom, type Reading, readingKey } from './health/types.ts';
+import type { InForce } from './in-force.ts';
+import { RELOAD_PROBLEMS } from './reload.ts';
+
+export interface ConfigTrialDeps {
+  clock: Clock;
+  log: Log;
+  file: string;
+  /** Throws OperatorError with every fault of the text. */
+  readConfig(text: string): { config: Config; warnings: string[] };
+  inForce: InForce;
+  reload(by: string): Promise<ReloadReport>;
+  health: Pick<HealthRoom, 'look' | 'onReport'>;
+  broker(): BrokerFacts | null;
+  record(event: NewEvent): Promise<unknown>;
+}
+
+export interface ConfigTrial {
+  /** Goes on with a trial of before the start, and tells of one that was undone by it. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Rejects with OperatorError when the config can't be used; nothing has changed then. */
+  set(request: SetConfigRequest): Promise<SetConfigReport>;
+}
+
+export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
+  const { clock, log, file, inForce } = deps;
+  let watching: { trial: Trial; timer: Timer; unsubscribe: () => void } | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function set({ config: text, windowSeconds, by }: SetConfigRequest): Promise<SetConfigReport> {
+    if (watching !== null) {
+      const until = new Date(watching.trial.until).toISOString();
+      throw new OperatorError(PROBLEMS.trialRunning(until));
+    }
+    const { config, warnings } = deps.readConfig(text);
+    const fixed = changedFixedKeys(inForce.config, config);
+    if (fixed.length > 0) throw new OperatorError(RELOAD_PROBLEMS.needsRestart(fixed.join(' and ')));
+    const windowMs = windowSeconds * 1000;
+    const facts = {
+      ...{ by, changed: changedKeys(inForce.config, config), windowMs, until: clock.now() + windowMs },
+      before: troublesOf(await deps.health.look()),
+      wasBrokerConnected: deps.broker()?.connected === true,
+    };
+    const trial = beginTrial(file, text, facts);
+    try {
+      await deps.reload(by);
+    } catch (error) {
+      undoTrial(file, trial, { code: 'config.not-applied', cause: describeError(error) });
+      endTrial(file);
+      throw error;
+    }
+    const { changed, until } = trial;
+    await record({ type: 'config.tried', data: { by, changed, until } });
+    watch(trial);
+    return { changed, warnings, until };
+  }
+
+  /** Watches for what is left of the window. */
+  function watch(trial: Trial): void {
+    const leftMs = Math.max(LIMITS.configTrialMinMs, Math.min(trial.windowMs, trial.until - clock.now()));
+    watching = {
+      trial,
+      unsubscribe: deps.health.onReport((report) => judge(report)),
+      timer: clock.schedule(leftMs, () => queue(finish)),
+    };
+  }
+
+  function unwatch(): void {
+    watching?.unsubscribe();
+    watching?.timer.cancel();
+    watching = null;
+  }
+
+  function judge(report: HealthReport): void {
+    const why = watching === null ? null : worsening(watching.trial, report);
+    if (why !== null) queue(() => rollBack(why));
+  }
+
+  async function finish(): Promise<void> {
+    if (watching === null) return;
+    const { trial } = watching;
+    const isLost = trial.wasBrokerConnected && deps.broker()?.connected === false;
+    const why = worsening(trial, await deps.health.look()) ?? (isLost ? PROBLEMS.trialBroker() : null);
+    if (why !== null) return rollBack(why);
+    await end({ type: 'config.kept', data: { by: trial.by, changed: trial.changed } });
+  }
+
+  async function rollBack({ code, cause }: Pick<Explanation, 'code' | 'cause'>): Promise<void> {
+    if (watching === null) return;
+    const { trial } = watching;
+    const { by, changed } = trial;
+    // Somebody has edited it since: what a person does on the box is not undone.
+    if (!isOnTrial(file, trial)) return end({ type: 'config.kept', data: { by, changed } });
+    unwatch();
+    undoTrial(file, trial, { code, cause });
+    await deps.reload(by);
+    await end({ type: 'config.rolled-back', data: { by, changed, code, cause } });
+  }
+
+  async function end(event: NewEvent): Promise<void> {
+    unwatch();
+    await record(event);
+    endTrial(file);
+  }
+
+  async function record(event: NewEvent): Promise<void> {
+    log.info(event.type, event.data);
+    await deps.record(event);
+  }
+
+  /** One after the other: a window must not end in the middle of a change. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = last.then(work);
+    last = next.catch(() => {});
+    return next;
+  }
+
+  function queue(work: () => Promise<void>): void {
+    inTurn(work).catch((error: unknown) => {
+      log.error('config.trial-failed', { error: describeError(error) });
+    });
+  }
+
+  return {
+    async start() {
+      const trial = readTrial(file);
+      if (trial === null) return;
+      const { by, changed, undone } = trial;
+      if (undone !== null) return end({ type: 'config.rolled-back', data: { by, changed, ...undone } });
+      if (!isOnTrial(file, trial)) return end({ type: 'config.kept', data: { by, changed } });
+      watch(trial);
+    },
+    async stop() {
+      unwatch();
+      await last;
+    },
+    set: (request) => inTurn(() => set(request)),
+  };
+}
+
+/** A device that happens to fall silent says nothing about the config. */
+const NOT_OF_CONFIG: ReadonlySet<string> = new Set(['device_silent']);
+const OF_CONFIG: ReadonlySet<string> = new Set(['spool', 'routes', 'devices', 'broker']);
+const RANKS: Record<Grade, number> = { ok: 0, warn: 1, fail: 2 };
+
+function isOfConfig({ metric }: Reading): boolean {
+  return OF_CONFIG.has(metric.family) && !NOT_OF_CONFIG.has(metric.name);
+}
+
+function troublesOf({ readings }: HealthReport): Trial['before'] {
+  const troubles = readings.filter(isOfConfig).flatMap((reading): [string, 'warn' | 'fail'][] => {
+    return reading.grade === 'ok' ? [] : [[readingKey(reading), reading.grade]];
+  });
+  return Object.fromEntries(troubles);
+}
+
+/** The first reading that a config can spoil and that is worse than before. */
+function worsening({ before }: Trial, { readings }: HealthReport): Explanation | null {
+  const worse = readings.find(
+    (reading) => isOfConfig(reading) && RANKS[reading.grade] > RANKS[before[readingKey(reading)] ?? 'ok'],
+  );
+  return worse?.why ?? null;
+}

@@ -1,0 +1,28 @@
+/** The agent itself: another config, or a new start. */
+import * as z from 'zod';
+import { LIMITS } from '../../core/limits.ts';
+import type { SetConfigReport } from '../deps.ts';
+import { command } from './command.ts';
+
+const by = z.string().min(1);
+
+export const AGENT_COMMANDS = {
+  'config.set': command(
+    z.strictObject({
+      config: z.string().min(1).max(LIMITS.configBytesMax).describe('The whole config, as YAML.'),
+      windowSeconds: z
+        .int()
+        .min(LIMITS.configTrialMinMs / 1000)
+        .max(LIMITS.configTrialMaxMs / 1000)
+        .default(LIMITS.configTrialDefaultMs / 1000)
+        .describe('How long health is watched before the new config is kept for good.'),
+      by,
+    }),
+    (deps, input): Promise<SetConfigReport> => deps.setConfig(input),
+  ),
+
+  restart: command(z.strictObject({ by }), async (deps, input): Promise<{ version: string }> => {
+    deps.restart(input.by);
+    return { version: deps.version };
+  }),
+};

@@ -1,0 +1,273 @@
+/** Signed commands to the whole agent over a real broker: what is refused and why, and what each verb does. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Clock, createSystemClock } from '../../src/core/clock.ts';
+import { generateKey } from '../../src/report/signing.ts';
+import { createFastClock } from '../report/support/fast-clock.ts';
+import { type Observer, observe } from '../report/support/observer.ts';
+import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts';
+import { freePort } from '../support/processes.ts';
+import {
+  type MqttSite,
+  mqttLine,
+  type Office,
+  type Order,
+  openOffice,
+  pinnedKey,
+  ROOT,
+  scan,
+  startMqttSite,
+} from './support/mqtt-site.ts';
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const KEY = generateKey();
+
+interface Command {
+  broker: Mosquitto;
+  seen: Observer;
+  office: Office;
+  site: MqttSite;
+  /** The line of the config for this broker, or for another one. */
+  line(url?: string): string;
+}
+
+/** A site that obeys the office in these verbs, once it listens. */
+async function command(verbs: readonly string[], clock?: Clock): Promise<Command> {
+  const broker = await startMosquitto();
+  cleanups.push(() => broker.stop());
+  const seen = await observe(broker.url, 'scanferry/#');
+  cleanups.push(() => seen.stop());
+  const line = (url = broker.url) => mqttLine(url, pinnedKey(verbs));
+  const files = { 'office.pub.pem': KEY.publicPem };
+  const site = await startMqttSite([line()], clock === undefined ? { files } : { files, clock });
+  cleanups.push(() => site.stop());
+  // Numbers come after it has subscribed.
+  await seen.json(`${ROOT}/telemetry`);
+  return { broker, seen, office: openOffice(seen, KEY), site, line };
+}
+
+const rejectedFor = (code: string) => (event: Record<string, unknown>) =>
+  event['type'] === 'command.rejected' && JSON.stringify(event['data']).includes(`"${code}"`);
+const ofType = (type: string) => (event: Record<string, unknown>) => event['type'] === type;
+
+describe('a command is rejected with its reason, in the answer and in an event, when it', () => {
+  const stranger = generateKey();
+  const HOUR_MS = 3_600_000;
+  const cases: [string, string, Order][] = [
+    ['is for another site', 'command.other-site', { site: 'paris' }],
+    ['is signed for another verb than its topic says', 'command.other-verb', { topicVerb: 'retry' }],
+    ['has expired', 'command.expired', { now: Date.now() - HOUR_MS }],
+    ['is of the future', 'command.not-yet', { now: Date.now() + HOUR_MS }],
+    ['would live for a week', 'command.life-too-long', { lifeMs: 7 * 24 * HOUR_MS }],
+    ['names a key that is not pinned', 'command.unknown-key', { keyId: 'stranger' }],
+    [
+      'is signed by somebody else under our name',
+      'command.bad-signature',
+      { privatePem: stranger.privatePem },
+    ],
+  ];
+  test('is foreign, misdirected, late, early, too long-lived, by a stranger, or a forgery', async () => {
+    const { office, seen, site } = await command(['flush', 'retry']);
+    for (const [why, code, order] of cases) {
+      const answer = await office.ask('flush', {}, order);
+      expect({ why, state: answer.state, code: answer.why?.code }).toEqual({ why, state: 'rejected', code });
+      await seen.json(`${ROOT}/event`, rejectedFor(code));
+    }
+    expect(site.agent.log.lines.filter(({ event }) => event === 'command.finished')).toEqual([]);
+  });
+
+  test('asks for what the key may not', async () => {
+    const { office } = await command(['flush']);
+    expect(await office.ask('restart')).toMatchObject({
+      state: 'rejected',
+      why: { code: 'command.verb-not-allowed' },
+    });
+  });
+
+  test('is not signed: nobody can be answered, the event says it', async () => {
+    const { office, seen } = await command(['flush']);
+    await office.order('flush', {}, { token: JSON.stringify({ site: 'site', verb: 'flush' }) });
+    await seen.json(`${ROOT}/event`, rejectedFor('command.not-signed'));
+  });
+
+  test('was retained by the broker, however well it is signed', async () => {
+    const { office, seen, site } = await command(['flush']);
+    await site.agent.stop({ keep: true });
+    await office.order('flush', {}, { retain: true });
+    await site.restart();
+    await seen.json(`${ROOT}/event`, rejectedFor('command.retained'));
+    expect(seen.heard.some(({ topic }) => topic.startsWith(`${ROOT}/rsp/`))).toBe(false);
+  });
+
+  test('comes a second time, also after a restart of the agent', async () => {
+    const { office, seen, site } = await command(['flush']);
+    const { nonce, token } = await office.order('flush', {});
+    expect(await office.answer(nonce)).toMatchObject({ state: 'succeeded' });
+    const rejections = () =>
+      seen.heard.filter(({ topic, text }) => topic === `${ROOT}/event` && text.includes('command.replayed'));
+    await office.order('flush', {}, { token });
+    await seen.json(`${ROOT}/event`, rejectedFor('command.replayed'));
+    await site.restart();
+    await seen.json(`${ROOT}/info`, ({ connection }) => connection === 2);
+    await seen.json(
+      `${ROOT}/event`,
+      (event) => event['type'] === 'agent.started' && Number(event['seq']) > 2,
+    );
+    await office.order('flush', {}, { token });
+    await expect.poll(() => rejections().length, { timeout: 10_000 }).toBe(2);
+    const { events } = { events: await site.agent.agent.rooms.spool.events(0, 1000) };
+    expect(events.filter(({ type }) => type === 'command.finished')).toHaveLength(1);
+  });
+
+  test('comes while the box does not know the time', async () => {
+    const clock: Clock = { ...createSystemClock(0), isSet: () => false };
+    const { office } = await command(['flush'], clock);
+    expect(await office.ask('flush')).toMatchObject({
+      state: 'rejected',
+      why: { code: 'command.clock-unset' },
+    });
+  });
+});
+
+describe('a command that is obeyed', () => {
+  test('leaves its trace: who, what, and what became of it', async () => {
+    const { office, seen } = await command(['flush']);
+    const { nonce } = await office.order('flush', {});
+    expect(await office.answer(nonce)).toMatchObject({ verb: 'flush', result: { changed: 0, skipped: 0 } });
+    const states = seen.heard.filter(({ topic }) => topic === `${ROOT}/rsp/${nonce}`);
+    expect(states.map(({ text }) => JSON.parse(text).state)).toEqual(['accepted', 'running', 'succeeded']);
+    expect(await seen.json(`${ROOT}/event`, ofType('command.received'))).toMatchObject({
+      data: { verb: 'flush', key: 'office', nonce },
+    });
+    expect(await seen.json(`${ROOT}/event`, ofType('command.finished'))).toMatchObject({
+      data: { verb: 'flush', key: 'office', nonce, outcome: 'succeeded', code: null },
+    });
+  });
+
+  test('holds, releases and retries messages, and pauses and resumes a route, in the name of its key', async () => {
+    const { office, seen, site } = await command(['hold', 'release', 'retry', 'pause-route', 'resume-route']);
+    expect(await office.ask('pause-route', { id: 'direct' })).toMatchObject({ result: { state: 'paused' } });
+    await scan(site.agent.port());
+    expect(await office.ask('hold', { recipient: 'anna@contoso.com' })).toMatchObject({
+      result: { changed: 1 },
+    });
+    expect(await office.ask('retry')).toMatchObject({
+      state: 'failed',
+      why: { code: 'command.bad-arguments' },
+    });
+    expect(await office.ask('retry', { all: true })).toMatchObject({ result: { changed: 0, skipped: 1 } });
+    expect(await office.ask('release', { all: true })).toMatchObject({ result: { changed: 1 } });
+    expect(await office.ask('resume-route', { id: 'direct' })).toMatchObject({ state: 'succeeded' });
+    await site.agent.settled(1);
+    expect(await seen.json(`${ROOT}/event`, ofType('message.released'))).toMatchObject({
+      data: { by: 'mqtt:office' },
+    });
+    expect(await office.ask('pause-route', { id: 'nowhere' })).toMatchObject({
+      ...{ state: 'failed', why: { code: 'control.unknown-route' } },
+    });
+    expect(await office.ask('hold', { recipent: 'x' })).toMatchObject({
+      why: { code: 'command.bad-arguments', cause: expect.stringContaining('recipent') },
+    });
+  });
+
+  test('sends a test scan and says how it went, or why it did not arrive', async () => {
+    const { office, site } = await command(['send-test', 'pause-route']);
+    const arrived = await office.ask('send-test', { to: ['anna@contoso.com'] });
+    expect(arrived).toMatchObject({ state: 'succeeded', result: { steps: expect.any(Array) } });
+    expect(site.sandbox.received()).toHaveLength(1);
+    await office.ask('pause-route', { id: 'direct' });
+    const waits = await office.ask('send-test', { to: ['anna@contoso.com'], waitMs: 1000 });
+    expect(waits).toMatchObject({ state: 'failed', why: { code: 'command.test-not-delivered' } });
+    expect(waits.why?.cause).toMatch(/still in the box/);
+  });
+
+  test('searches a network and tells what it found', async () => {
+    const { office } = await command(['discover'], createFastClock(10));
+    expect(await office.ask('discover', { network: '8.8.8.0/24' })).toMatchObject({
+      ...{ state: 'failed', why: { code: expect.stringMatching(/^discovery\./) } },
+    });
+    expect(await office.ask('discover', { network: '127.0.0.9' })).toMatchObject({
+      result: { summary: { asked: 1 }, devices: [], leftOff: 0 },
+    });
+  });
+
+  test('restarts: the answer is out before the end', async () => {
+    const { office, site } = await command(['restart']);
+    expect(await office.ask('restart')).toMatchObject({ state: 'succeeded' });
+    await site.agent.agent.restartAsked;
+    await site.restart();
+  });
+});
+
+describe('set-config', () => {
+  const configOf = (site: MqttSite) =>
+    readFileSync(path.join(site.agent.directory, 'scanferry.yaml'), 'utf8');
+  const send = (site: MqttSite, ...more: string[]) => `dataDir: data\n${site.yaml(...more)}`;
+
+  test('keeps a good config after its window, and the former one beside it', async () => {
+    const { office, site, seen, line } = await command(['set-config'], createFastClock(20));
+    const before = configOf(site);
+    const config = send(site, line(), 'web: { address: 127.0.0.1, port: 0 }');
+    expect(await office.ask('set-config', { config, windowSeconds: 60 })).toMatchObject({
+      ...{ state: 'succeeded', result: { changed: ['web'], warnings: [] } },
+    });
+    expect(configOf(site)).toBe(config);
+    expect(await office.ask('set-config', { config })).toMatchObject({
+      why: { code: 'config.trial-running' },
+    });
+    expect(await seen.json(`${ROOT}/event`, ofType('config.tried'))).toMatchObject({
+      data: { by: 'mqtt:office' },
+    });
+    await seen.json(`${ROOT}/event`, ofType('config.kept'));
+    expect(configOf(site)).toBe(config);
+    expect(readFileSync(path.join(site.agent.directory, 'scanferry.yaml.previous'), 'utf8')).toBe(before);
+  });
+
+  test('refuses what is wrong, with every fault, and touches nothing', async () => {
+    const { office, site, line } = await command(['set-config']);
+    const before = configOf(site);
+    const wrong = send(site, line(), 'colour: blue', 'web: { port: 99999 }');
+    const answer = await office.ask('set-config', { config: wrong });
+    expect(answer).toMatchObject({ state: 'failed', why: { code: 'config.invalid' } });
+    expect(answer.why?.cause).toMatch(/web\.port: .*colour: /s);
+    const moved = send(site, line()).replace('id: site', 'id: paris');
+    expect(await office.ask('set-config', { config: moved })).toMatchObject({
+      why: { code: 'config.needs-restart' },
+    });
+    expect(configOf(site)).toBe(before);
+  });
+
+  test('goes back when the broker is lost with it, and says so on the former one', async () => {
+    const { office, site, seen, line } = await command(['set-config'], createFastClock(20));
+    const before = configOf(site);
+    const config = send(site, line(`mqtt://127.0.0.1:${await freePort()}`));
+    expect(await office.ask('set-config', { config, windowSeconds: 60 })).toMatchObject({
+      state: 'succeeded',
+    });
+    const rolledBack = await seen.json(`${ROOT}/event`, ofType('config.rolled-back'));
+    expect(rolledBack).toMatchObject({
+      data: { by: 'mqtt:office', changed: ['mqtt'], code: expect.stringMatching(/^(mqtt|config)\./) },
+    });
+    expect(configOf(site)).toBe(before);
+    expect(await office.ask('set-config', { config: before })).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('goes back when a route is worse, also when the agent was restarted in the window', async () => {
+    const { office, site, seen, line } = await command(['set-config', 'pause-route'], createFastClock(20));
+    const before = configOf(site);
+    const config = send(site, line(), 'web: { address: 127.0.0.1, port: 0 }');
+    await office.ask('set-config', { config, windowSeconds: 3600 });
+    await site.restart('found');
+    await seen.json(`${ROOT}/info`, ({ connection }) => connection === 2);
+    await office.ask('pause-route', { id: 'direct' });
+    expect(await seen.json(`${ROOT}/event`, ofType('config.rolled-back'))).toMatchObject({
+      data: { code: 'route.paused-by-operator' },
+    });
+    expect(configOf(site)).toBe(before);
+  });
+});
