@@ -25,6 +25,7 @@ import { renderReplyTable } from '../src/routes/replies.ts';
 import { REFUSED, SIGN_IN_ERRORS, signInWaiting, UNAVAILABLE } from '../src/routes/sign-in-errors.ts';
 import { PROBLEMS as SHEET_PROBLEMS } from '../src/sheet/problems.ts';
 import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
+import { PROBLEMS as SUPPORT_PROBLEMS } from '../src/support/problems.ts';
 import { portTaken } from '../src/web/web.ts';
 
 export function renderReplies(): string {
@@ -135,6 +136,7 @@ function sections(): Section[] {
         ...rowsOf(INTAKE_PROBLEMS),
         ...rowsOf(CLI_PROBLEMS),
         ...rowsOf(BACKUP_PROBLEMS),
+        ...rowsOf(SUPPORT_PROBLEMS),
         ...rowsOf(SHEET_PROBLEMS),
         portTaken('…', 443, '…'),
       ],

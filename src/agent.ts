@@ -31,10 +31,11 @@ import { createRemoteVerbs } from './remote-verbs.ts';
 import { createRoutesInUse } from './routes-in-use.ts';
 import { keepStartRecord, recordStop } from './run-record.ts';
 import { sendTestScan } from './send-test.ts';
+import { SCHEMA_VERSION } from './spool/migrations.ts';
 import { createSpool } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
 import { copySpool } from './spool-copy.ts';
-import { VERSION } from './version.ts';
+import { BUILT, VERSION } from './version.ts';
 
 export interface AgentDeps {
   config: Config;
@@ -47,6 +48,8 @@ export interface AgentDeps {
   configFile: string;
   /** Reads the config again, or `text` in its place; throws OperatorError when it can't be used. */
   readConfig(text?: string): { config: Config; warnings: string[] };
+  /** The environment of the config, and the newest lines of the log: what a support bundle is made from. */
+  support: { env: Record<string, string | undefined>; logTail(): string[] };
 }
 
 export interface AgentStarted {
@@ -285,7 +288,10 @@ type ControlParts = Pick<
 };
 
 /** What the operator's commands act on, whoever asks. */
-function createControlDeps({ config, clock }: AgentDeps, parts: ControlParts): ControlDeps {
+function createControlDeps(
+  { config, clock, profiles, configFile, support }: AgentDeps,
+  parts: ControlParts,
+): ControlDeps {
   const { inForce, intake, ...rooms } = parts;
   const { spool, dispatch } = rooms;
   return {
@@ -294,6 +300,15 @@ function createControlDeps({ config, clock }: AgentDeps, parts: ControlParts): C
     siteId: config.site.id,
     startedAt: clock.now(),
     now: () => clock.now(),
+    support: {
+      clock,
+      logTail: support.logTail,
+      places: {
+        ...{ file: configFile, env: support.env, dataDir: config.dataDir },
+        ...{ profileIds: [...profiles.keys()], schemaVersion: SCHEMA_VERSION },
+        version: { version: VERSION, built: BUILT },
+      },
+    },
     copySpool: (options) => copySpool(spool, config.dataDir, options),
     sendTest: (request) =>
       sendTestScan(

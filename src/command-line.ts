@@ -17,7 +17,9 @@ import type { FleetRunDeps } from './fleet-run.ts';
 import { createHeldLog } from './held-log.ts';
 import { createLog } from './log.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
-import { copyRestingSpool } from './spool-copy.ts';
+import { SCHEMA_VERSION } from './spool/migrations.ts';
+import { copyRestingSpool, inspectRestingSpool } from './spool-copy.ts';
+import { createKeptLog } from './support/kept-log.ts';
 import { processTerminal } from './terminal.ts';
 import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
@@ -36,6 +38,7 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     profiles: () => profiles,
     boxAddresses,
     runAgent: (request) => runAgent(request, startWorker),
+    ...{ inspectRestingSpool, schemaVersion: SCHEMA_VERSION },
     copyRestingSpool: (dataDir, options) =>
       copyRestingSpool({ dataDir, startWorker, log: createLog('warn') }, options),
     runDemo: async (request) => {
@@ -89,28 +92,30 @@ async function runAgent(request: RunRequest, startWorker: StartWorker): Promise<
   const log = createLog(request.logLevel);
   if (countTrialStart(file)) log.error('config.trial-undone', { file });
   try {
-    return await runOnce({ ...request, file, log }, startWorker);
+    return await runOnce({ ...request, file }, startWorker);
   } catch (error) {
     if (!(error instanceof OperatorError) || !undoBeforeStart(file, error.explanation)) throw error;
     log.error('config.trial-undone', { file, error: describeError(error) });
-    return await runOnce({ ...request, file, log }, startWorker);
+    return await runOnce({ ...request, file }, startWorker);
   }
 }
 
-async function runOnce(
-  request: RunRequest & { file: string; log: Log },
-  startWorker: StartWorker,
-): Promise<ExitCode> {
-  const { file, log } = request;
+async function runOnce(request: RunRequest & { file: string }, startWorker: StartWorker): Promise<ExitCode> {
+  const { file } = request;
   const readConfig = (text?: string) => {
     const loaded = loadConfig({ file, text, dataDir: givenDataDir(request), env: request.env, profileIds });
     return { config: loaded.config, warnings: loaded.warnings.map(formatProblem) };
   };
   const { config, warnings } = readConfig();
-  for (const message of warnings) log.warn('config.warning', { message });
   const clock = createSystemClock(CLOCK_FLOOR_MS);
+  const keptLog = createKeptLog({ clock, directory: config.dataDir });
+  const log = createLog(request.logLevel, 1, keptLog.add);
+  // However the process ends, but for a kill.
+  process.once('exit', keptLog.flush);
+  for (const message of warnings) log.warn('config.warning', { message });
   const agent = createAgent({
     ...{ config, profiles, clock, log, startWorker, readConfig, configFile: file },
+    support: { env: request.env, logTail: keptLog.tail },
   });
   // Before the start: a signal that comes early must not end the process in the middle of it.
   const stop = listenForStop();

@@ -19,6 +19,7 @@ import { type ScanResult, sendScan } from './sandbox/device.ts';
 import { createSandbox, type Sandbox, type SandboxAddresses } from './sandbox/sandbox.ts';
 import { createScanMessage } from './sandbox/scan.ts';
 import type { MessageDetail } from './spool/types.ts';
+import { createKeptLog } from './support/kept-log.ts';
 
 export interface DemoDeps extends DemoRequest {
   output: Output;
@@ -43,11 +44,13 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
       const { config } = loadConfig({ file, text, env: {}, profileIds: [...deps.profiles.keys()] });
       return { config, warnings: [] };
     };
+    const keptLog = createKeptLog({ clock, directory: path.join(directory, 'data') });
     agent = createAgent({
       ...{ config: readConfig().config, readConfig, configFile: file },
       profiles: deps.profiles,
       clock,
-      log: createLog('warn', 2),
+      log: createLog('warn', 2, keptLog.add),
+      support: { env: {}, logTail: keptLog.tail },
       startWorker: deps.startWorker,
     });
     const started = await agent.start();

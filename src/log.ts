@@ -4,8 +4,13 @@ import type { Log, LogFields } from './core/log.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Makes a Log. `destination` is a file descriptor; 1 is standard output. */
-export function createLog(level: LogLevel, destination: 1 | 2 = 1): Log {
+/**
+ * Makes a Log.
+ * @param destination a file descriptor; 1 is standard output.
+ * @param onLine told each line as it is written, its newline included.
+ */
+export function createLog(level: LogLevel, destination: 1 | 2 = 1, onLine?: (line: string) => void): Log {
+  const output = pino.destination({ fd: destination, sync: true });
   const root = pino(
     {
       level,
@@ -14,11 +19,19 @@ export function createLog(level: LogLevel, destination: 1 | 2 = 1): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd: destination, sync: true }),
+    onLine === undefined ? output : both(output, onLine),
   );
   return wrap(root);
 }
 
+function both(output: pino.DestinationStream, onLine: (line: string) => void): pino.DestinationStream {
+  return {
+    write(line) {
+      output.write(line);
+      onLine(line);
+    },
+  };
+}
 function wrap(logger: pino.Logger): Log {
   return {
     debug: (event, fields) => logger.debug(fields ?? {}, event),

@@ -19,8 +19,8 @@ import type { CommandVerb } from './report/settings.ts';
 interface Verb {
   /** What it does, for docs/reference/topics.md. */
   help: string;
-  /** Row of the command table (src/control/commands.ts). */
-  command: string;
+  /** Row of the command table (src/control/commands.ts), where it depends on them by the arguments. */
+  command: string | ((args: Record<string, unknown>) => string);
   /** What the sender may say; most of it is the schema of the command itself. */
   args: z.ZodType;
   /** The input of the command. Left out, the arguments as they are. */
@@ -95,9 +95,9 @@ export const VERBS = {
     input: (args, by) => ({ ...args, by }),
   },
   'support-bundle': {
-    help: 'Makes a support bundle on the box and says where it lies.',
-    command: 'support-bundle',
-    args: nothing,
+    help: 'Makes a support bundle on the box; with the name it answers and a part, fetches that part in base64.',
+    command: ({ part }) => (part === undefined ? 'support-bundle' : 'support-bundle.part'),
+    args: z.union([COMMANDS['support-bundle'].input, COMMANDS['support-bundle.part'].input]),
   },
   restart: {
     help: 'Ends the agent cleanly; the service manager starts it again.',
@@ -112,10 +112,11 @@ export const VERBS = {
 export function createRemoteVerbs(deps: ControlDeps): ExecuteCommand {
   return async ({ verb, args, by }: CommandRequest): Promise<CommandResult> => {
     const row: Verb = VERBS[verb];
-    if (!isCommandName(row.command)) throw new OperatorError(PROBLEMS.notAvailable(verb));
+    const name = typeof row.command === 'string' ? row.command : row.command(args);
+    if (!isCommandName(name)) throw new OperatorError(PROBLEMS.notAvailable(verb));
     const parsed = row.args.safeParse(args);
     if (!parsed.success) throw new OperatorError(PROBLEMS.badArguments(verb, inputFaults(parsed.error)));
-    const output = await runCommand(deps, row.command, row.input?.(args, by) ?? args);
+    const output = await runCommand(deps, name, row.input?.(args, by) ?? args);
     // Each row speaks of the output of its own command.
     return { result: row.result === undefined ? output : row.result(output as never) };
   };

@@ -1,12 +1,16 @@
-/** A copy of the spool for a backup: by the running agent, or, where none runs, by whoever opens it. */
+/** The spool for those outside of it: copied for a backup, looked through where no agent runs. */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { COPY_PREFIX } from './backup/contents.ts';
-import { openBoxKey } from './config/box-key.ts';
+import { openBoxKey, readBoxKey } from './config/box-key.ts';
 import { createSystemClock } from './core/clock.ts';
+import type { EventRecord } from './core/events.ts';
+import { LIMITS } from './core/limits.ts';
 import { describeError, type Log } from './core/log.ts';
+import { SEAL_KEY_BYTES } from './core/seal.ts';
 import { unpackNativeAddon } from './native.ts';
+import { inspectStoppedSpool } from './spool/inspect-stopped.ts';
 import { spoolSettings } from './spool/settings.ts';
 import { createSpool, SPOOL_FILE } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
@@ -46,4 +50,20 @@ export async function copyRestingSpool(
   } finally {
     await spool.stop();
   }
+}
+
+/** Looks through the spool of an agent that does not run; nothing is changed. Throws OperatorError when it can't be read. */
+export function inspectRestingSpool(dataDir: string): { found: unknown; events: EventRecord[] } | null {
+  const looked = inspectStoppedSpool({
+    directory: dataDir,
+    // Only bodies are sealed, and none is read.
+    boxKey: readBoxKey(dataDir) ?? Buffer.alloc(SEAL_KEY_BYTES),
+    maxBytes: spoolSettings.parse({}).maxBytes,
+    nativeBinding: unpackNativeAddon(dataDir),
+    latestEvents: LIMITS.supportEventsMax,
+  });
+  if (looked === null) return null;
+  if ('damage' in looked) return { found: looked, events: [] };
+  const { events, ...found } = looked;
+  return { found, events };
 }

@@ -14,6 +14,8 @@ const SPOOL_FILE = 'spool.db';
 /** What is made anew at every start, or would be copied while it is written to. */
 const LEFT_OUT = [
   /^native$/,
+  /^log$/,
+  /^support$/,
   /^spool[.-].*$/,
   /\.tmp$/,
   /\.sock$/,

@@ -3,6 +3,7 @@ import { type LocateOptions, locateDataDir } from '../config/locate.ts';
 import type { Config } from '../config/schema.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
 import type { ExitCode } from '../core/errors.ts';
+import type { EventRecord } from '../core/events.ts';
 import type { DiscoveryStep } from '../discovery/types.ts';
 import type { SendRequest, WatchRequest } from '../fleet/request.ts';
 import type { Catalogue } from '../profiles/types.ts';
@@ -26,6 +27,12 @@ export interface SearchRequest {
   signal: AbortSignal;
 }
 
+/** What the spool of a stopped agent shows; `events` are the newest, the oldest first. */
+export interface RestingSpool {
+  found: unknown;
+  events: EventRecord[];
+}
+
 export interface CliDeps {
   output: Output;
   env: Record<string, string | undefined>;
@@ -36,6 +43,10 @@ export interface CliDeps {
   boxAddresses(): string[];
   /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
   runAgent(request: RunRequest): Promise<ExitCode>;
+  /** Looks through the spool of a data folder in which no agent runs; null where there is none. */
+  inspectRestingSpool(dataDir: string): RestingSpool | null;
+  /** Version of the spool's schema that this program writes. */
+  schemaVersion: number;
   /** Copies the spool of a data folder in which no agent runs; null where there is none. */
   copyRestingSpool(dataDir: string, options: { messages: boolean }): Promise<string | null>;
   runDemo(request: DemoRequest): Promise<ExitCode>;

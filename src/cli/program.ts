@@ -21,6 +21,7 @@ import { addSecretCommand } from './secret.ts';
 import { addSendTestCommand } from './send-test.ts';
 import { addSheetCommand } from './sheet.ts';
 import { addStatusCommand } from './status.ts';
+import { addSupportBundleCommand } from './support-bundle.ts';
 import { addVersionCommand } from './version.ts';
 
 const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
@@ -41,6 +42,7 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addCertificateCommand,
   addBackupCommand,
   addRestoreCommand,
+  addSupportBundleCommand,
   addVersionCommand,
 ];
 

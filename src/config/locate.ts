@@ -39,6 +39,16 @@ export function locateDataDir(options: LocateOptions): string {
   return named === null ? DEFAULT_DATA_DIR : path.resolve(path.dirname(file), named);
 }
 
+/** As `locateDataDir`, for a look at what is broken: where the config can't be read it is the usual folder. */
+export function likelyDataDir(options: LocateOptions): string {
+  try {
+    return locateDataDir(options);
+  } catch (error) {
+    if (error instanceof OperatorError) return DEFAULT_DATA_DIR;
+    throw error;
+  }
+}
+
 function namedDataDir(file: string, options: LocateOptions): string | null {
   let text: string;
   try {

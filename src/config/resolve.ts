@@ -23,13 +23,28 @@ export const UNRESOLVED = Symbol('unresolved');
 
 /** Returns `raw` with every marked value resolved. What can't be is reported and becomes UNRESOLVED. */
 export function resolveMarked(schema: z.core.$ZodType, raw: unknown, context: ResolveContext): unknown {
-  return walk(schema, raw, [], context);
+  return walk(schema, raw, [], {
+    file: (value, at) => resolveFile(value, at, context),
+    secret: (value, at) => resolveSecret(value, at, context),
+    unknown: (value) => value,
+  });
 }
 
-function walk(schema: z.core.$ZodType, raw: unknown, at: ConfigPath, context: ResolveContext): unknown {
+/** What becomes of the values on the way through a raw config. */
+export interface ConfigVisitor {
+  /** A key that holds a path. */
+  file(raw: unknown, at: ConfigPath): unknown;
+  /** A key that holds a secret, or where to find one. */
+  secret(raw: unknown, at: ConfigPath): unknown;
+  /** What the schema has no place for. */
+  unknown(raw: unknown, at: ConfigPath): unknown;
+}
+
+/** `raw` with each value that the visitor cares for replaced; `raw` may be no valid config. */
+export function walk(schema: z.core.$ZodType, raw: unknown, at: ConfigPath, visitor: ConfigVisitor): unknown {
   const mark = markOf(schema);
-  if (raw !== undefined && mark === 'file') return resolveFile(raw, at, context);
-  if (raw !== undefined && mark === 'secret') return resolveSecret(raw, at, context);
+  if (raw !== undefined && mark === 'file') return visitor.file(raw, at);
+  if (raw !== undefined && mark === 'secret') return visitor.secret(raw, at);
   // The union of zod's internal definitions: narrowing by `type` is how zod itself walks schemas.
   const def = (schema as z.core.$ZodTypes)._zod.def;
   switch (def.type) {
@@ -37,32 +52,46 @@ function walk(schema: z.core.$ZodType, raw: unknown, at: ConfigPath, context: Re
     case 'default':
     case 'prefault':
     case 'nullable':
-      return walk(def.innerType, raw, at, context);
+      return walk(def.innerType, raw, at, visitor);
     case 'object':
-      return isRecord(raw) ? walkObject(def.shape, raw, at, context) : raw;
+      return isRecord(raw) ? walkObject(def.shape, raw, at, visitor) : visitor.unknown(raw, at);
     case 'array':
       return Array.isArray(raw)
-        ? raw.map((item, index) => walk(def.element, item, [...at, index], context))
-        : raw;
+        ? raw.map((item, index) => walk(def.element, item, [...at, index], visitor))
+        : orUnknown(raw, at, visitor);
     case 'union': {
       const option = optionFor(def.options, raw);
-      return option === undefined ? raw : walk(option, raw, at, context);
+      if (option !== undefined) return walk(option, raw, at, visitor);
+      return def.options.some(isGroup) ? visitor.unknown(raw, at) : orUnknown(raw, at, visitor);
     }
     default:
-      return raw;
+      return orUnknown(raw, at, visitor);
   }
+}
+
+function isGroup(schema: z.core.$ZodType): boolean {
+  return (schema as z.core.$ZodTypes)._zod.def.type === 'object';
+}
+
+/** Groups that fit no part of the schema; a plain value is what its key says. */
+function orUnknown(raw: unknown, at: ConfigPath, visitor: ConfigVisitor): unknown {
+  return isRecord(raw) ? visitor.unknown(raw, at) : raw;
 }
 
 function walkObject(
   shape: Readonly<Record<string, z.core.$ZodType>>,
   raw: Record<string, unknown>,
   at: ConfigPath,
-  context: ResolveContext,
+  visitor: ConfigVisitor,
 ): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(raw).map(([key, value]) => {
       const schema = shape[key];
-      return [key, schema === undefined ? value : walk(schema, value, [...at, key], context)];
+      const place = [...at, key];
+      return [
+        key,
+        schema === undefined ? visitor.unknown(value, place) : walk(schema, value, place, visitor),
+      ];
     }),
   );
 }

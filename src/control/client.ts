@@ -12,7 +12,12 @@ import type { DiscoverInput, SendTestRequest, SendTestStep } from './protocol.ts
 import { controlSocketPath } from './server.ts';
 
 export interface ControlClient {
-  call<N extends CommandName>(name: N, input: CommandInput<N>): Promise<CommandOutput<N>>;
+  /** @param signal gives up waiting for the answer. */
+  call<N extends CommandName>(
+    name: N,
+    input: CommandInput<N>,
+    signal?: AbortSignal,
+  ): Promise<CommandOutput<N>>;
   body(messageId: string): Promise<Readable>;
   sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
   /** Searches for devices; ends early when the caller stops reading. */
@@ -28,10 +33,11 @@ const errorBody = z.object({
 
 /** A client for the agent of `dataDir`. Every call throws OperatorError when no agent answers there. */
 export function createControlClient(dataDir: string): ControlClient {
-  const request = (method: string, path: string, input?: unknown) => send(dataDir, method, path, input);
+  const request = (method: string, path: string, input?: unknown, signal?: AbortSignal) =>
+    send(dataDir, { method, path, signal }, input);
   return {
-    async call(name, input) {
-      const response = await request('POST', `/v1/${name}`, input);
+    async call(name, input, signal) {
+      const response = await request('POST', `/v1/${name}`, input, signal);
       // The agent is of the same version and its table declares this type.
       return JSON.parse(await readAnswer(response)) as CommandOutput<typeof name>;
     },
@@ -54,12 +60,14 @@ export function createControlClient(dataDir: string): ControlClient {
 
 async function send(
   dataDir: string,
-  method: string,
-  path: string,
+  { signal, ...place }: { method: string; path: string; signal: AbortSignal | undefined },
   input: unknown,
 ): Promise<http.IncomingMessage> {
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-    const request = http.request({ socketPath: controlSocketPath(dataDir), method, path }, resolve);
+    const request = http.request(
+      { socketPath: controlSocketPath(dataDir), ...place, ...(signal && { signal }) },
+      resolve,
+    );
     request.on('error', (cause) => reject(notRunning(dataDir, cause)));
     request.end(input === undefined ? undefined : JSON.stringify(input));
   });
@@ -86,6 +94,7 @@ async function readText(stream: Readable): Promise<string> {
 }
 
 function notRunning(dataDir: string, cause: NodeJS.ErrnoException): OperatorError {
+  if (cause.code === 'ABORT_ERR') return new OperatorError(PROBLEMS.notAnswering(dataDir), { cause });
   // It was there, and took the command.
   if (cause.code === 'ECONNRESET') return new OperatorError(PROBLEMS.brokeOff(), { cause });
   const forbidden = cause.code === 'EACCES' || cause.code === 'EPERM';

@@ -8,6 +8,7 @@ import { MESSAGE_COMMANDS } from './commands/messages.ts';
 import { ROUTE_COMMANDS } from './commands/routes.ts';
 import { SEND_TEST_COMMANDS } from './commands/send-test.ts';
 import { STATUS_COMMANDS } from './commands/status.ts';
+import { SUPPORT_COMMANDS } from './commands/support.ts';
 
 export const COMMANDS = {
   ...STATUS_COMMANDS,
@@ -18,6 +19,7 @@ export const COMMANDS = {
   ...SEND_TEST_COMMANDS,
   ...BACKUP_COMMANDS,
   ...AGENT_COMMANDS,
+  ...SUPPORT_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof COMMANDS;

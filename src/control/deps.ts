@@ -1,9 +1,11 @@
 /** What the operator's commands act on; agent.ts supplies it. */
+import type { Clock } from '../core/clock.ts';
 import type { Discovery } from '../discovery/types.ts';
 import type { Dispatch } from '../dispatch/types.ts';
 import type { BrokerFacts } from '../health/sources.ts';
 import type { HealthRoom } from '../health/types.ts';
 import type { Spool } from '../spool/types.ts';
+import type { BoxPlaces } from '../support/box-facts.ts';
 import type { SendTestRequest, SendTestStep } from './protocol.ts';
 
 export interface ControlDeps {
@@ -21,6 +23,13 @@ export interface ControlDeps {
   sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
   /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove. */
   copySpool(options: { messages: boolean }): Promise<string>;
+  /** What a support bundle is made from besides. */
+  support: {
+    clock: Clock;
+    places: BoxPlaces;
+    /** The newest lines of the log, oldest first. */
+    logTail(): string[];
+  };
   /** Reads the config again and applies it; rejects with OperatorError when it can't be used. */
   reload(by: string): Promise<ReloadReport>;
   /** Puts a new config in place and goes back to the old one if health gets worse; rejects with OperatorError when it can't be used. */

@@ -17,6 +17,11 @@ export const PROBLEMS = {
     cause: `No agent is running with the data folder ${dataDir} (${detail}).`,
     advice: 'Start it with `scanferry run`, or name its data folder with --data or its config with --config.',
   }),
+  notAnswering: (dataDir: string): Explanation => ({
+    code: 'control.not-answering',
+    cause: `The agent of ${dataDir} takes commands and does not answer.`,
+    advice: 'Look at its log; restart it when it does not come back.',
+  }),
   brokeOff: (): Explanation => ({
     code: 'control.broke-off',
     cause: 'The agent stopped answering in the midst of this.',

@@ -344,6 +344,26 @@ export const LIMITS = {
   healthMessagesRememberedMax: 2000,
   /** Health: devices in one fact of the spool, about 500 bytes each. */
   healthDevicesPerFact: 200,
+  /** Kept log: two files of this size; some thousand lines, more than a support case needs. */
+  logFileBytesMax: 1024 * KIB,
+  /** Kept log: a line longer than this is cut. */
+  logLineBytesMax: 8 * KIB,
+  /** Kept log: lines are written together, this long after the first, or when so much has gathered. */
+  logBatchMs: 15 * MINUTE,
+  logBatchBytesMax: 64 * KIB,
+  /** Kept log: a warning or an error is written after this, with what follows it at once. */
+  logTroubleMs: 5 * SECOND,
+  /** Kept log: past this in 24 hours lines are kept in memory only, so that no flood of errors wears the SD card. */
+  logDayBytesMax: 16 * 1024 * KIB,
+  /** Support bundle: events in it, and those of the log's newest lines that fit here. */
+  supportEventsMax: 500,
+  supportLogBytesMax: 512 * KIB,
+  /** Support bundle: bundles kept in the data folder; each has some ten KiB. */
+  supportBundlesKept: 3,
+  /** Support bundle: each part of it that looks at something is waited for this long, so that it comes before the caller goes. */
+  supportPartMaxMs: 45 * SECOND,
+  /** Support bundle: a part of it in the answer to a command; base64 makes it a third longer (commandResultBytesMax). */
+  supportPartBytes: 10 * KIB,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */

@@ -178,6 +178,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return null;
     },
     events: ({ afterSeq, limit }) => group.read(() => store().events.after(afterSeq, limit)),
+    latestEvents: ({ limit }) => group.read(() => store().events.latest(limit)),
     troubles: ({ afterSeq, limit }) => group.read(() => store().events.troublesAfter(afterSeq, limit)),
     getFacts: ({ room }) => group.read(() => store().facts.ofRoom(room)),
     async putFact({ room, key, json }) {

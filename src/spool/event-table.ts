@@ -17,6 +17,8 @@ export interface EventTable {
   /** Events after `seq`, oldest first. */
   after(seq: number, limit: number): EventRecord[];
   troublesAfter(seq: number, limit: number): TroubleRecord[];
+  /** The newest `limit`, oldest first. */
+  latest(limit: number): EventRecord[];
   ofMessage(id: MessageId): EventRecord[];
   newestAt(): number | null;
   /** Removes up to `limit` of the oldest that are older than `before`; true when there may be more. */
@@ -33,6 +35,9 @@ export function createEventTable(db: Database, onAppend: () => void): EventTable
   const troublesAfter = db.prepare<[number, number], EventRow>(
     `SELECT seq, ts, type, data FROM events INDEXED BY events_troubles
      WHERE seq > ? AND ${IS_TROUBLE} ORDER BY seq LIMIT ?`,
+  );
+  const latest = db.prepare<[number], EventRow>(
+    'SELECT seq, ts, type, data FROM events ORDER BY seq DESC LIMIT ?',
   );
   const ofMessage = db.prepare<[string], EventRow>(
     'SELECT seq, ts, type, data FROM events WHERE message = ? ORDER BY seq',
@@ -53,6 +58,7 @@ export function createEventTable(db: Database, onAppend: () => void): EventTable
     after: (seq, limit) => after.all(seq, limit).map(toRecord),
     // The condition of the search lets no other type through.
     troublesAfter: (seq, limit) => troublesAfter.all(seq, limit).map(toRecord) as TroubleRecord[],
+    latest: (limit) => latest.all(limit).reverse().map(toRecord),
     ofMessage: (id) => ofMessage.all(id).map(toRecord),
     newestAt: () => newest.get() ?? null,
     trim(before, limit) {

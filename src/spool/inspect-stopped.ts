@@ -3,9 +3,10 @@ import { existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { OperatorError } from '../core/errors.ts';
+import type { EventRecord } from '../core/events.ts';
 import { describeError } from '../core/log.ts';
 import { readBack } from './connection.ts';
-import { CHECKED_TABLES, troubleIn } from './database.ts';
+import { CHECKED_TABLES, readPragma, troubleIn } from './database.ts';
 import { isDamage, PROBLEMS, sqliteCode } from './problems.ts';
 import { SPOOL_FILE } from './spool.ts';
 import { statsOf } from './stats.ts';
@@ -18,10 +19,19 @@ export interface StoppedSpoolOptions {
   boxKey: Buffer;
   maxBytes: number;
   nativeBinding: string | null;
+  /** How many of the newest events to read; none when left out. */
+  latestEvents?: number;
 }
 
 export type StoppedSpool =
-  | { inspection: SpoolInspection; stats: SpoolStats }
+  | {
+      inspection: SpoolInspection;
+      stats: SpoolStats;
+      /** Version of the schema in the file. */
+      schemaVersion: number;
+      /** Oldest first. */
+      events: EventRecord[];
+    }
   /** Too damaged to be read through. */
   | { damage: string };
 
@@ -60,7 +70,7 @@ function openForReading(file: string, nativeBinding: string | null): Database.Da
 
 function lookThrough(
   db: Database.Database,
-  { directory, boxKey, maxBytes }: StoppedSpoolOptions,
+  { directory, boxKey, maxBytes, latestEvents = 0 }: StoppedSpoolOptions,
 ): StoppedSpool {
   try {
     // As the agent's own connection sets it; what is read back is what this build of SQLite makes of it.
@@ -69,7 +79,12 @@ function lookThrough(
     const { bavail, bsize } = statfsSync(directory);
     const store = createStore({ db, boxKey, onEvent: () => {} });
     const stats = statsOf(store, new Map(), { maxBytes, freeBytes: bavail * bsize, refusal: null });
-    return { inspection: { ...readBack(db), trouble: trouble ?? null }, stats };
+    return {
+      inspection: { ...readBack(db), trouble: trouble ?? null },
+      stats,
+      schemaVersion: Number(readPragma(db, 'user_version')),
+      events: store.events.latest(latestEvents),
+    };
   } catch (error) {
     if (!isDamage(error)) throw error;
     return { damage: describeError(error) };

@@ -82,6 +82,7 @@ export interface SpoolCalls {
   waiting: { args: { limit: number }; result: WaitingRecipient[] };
   record: { args: NewEvent; result: null };
   events: { args: { afterSeq: number; limit: number }; result: EventRecord[] };
+  latestEvents: { args: { limit: number }; result: EventRecord[] };
   troubles: { args: { afterSeq: number; limit: number }; result: TroubleRecord[] };
   getFacts: { args: { room: string }; result: [key: string, json: string][] };
   putFact: { args: { room: string; key: string; json: string }; result: null };

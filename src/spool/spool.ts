@@ -102,6 +102,7 @@ export function createSpool(deps: SpoolDeps): Spool {
       await client.call('record', event);
     },
     events: (afterSeq, limit) => client.call('events', { afterSeq, limit: bounded(limit) }),
+    latestEvents: (limit) => client.call('latestEvents', { limit: bounded(limit) }),
     troubles: (afterSeq, limit) => client.call('troubles', { afterSeq, limit: bounded(limit) }),
     onChange(listener) {
       listeners.add(listener);

@@ -278,7 +278,9 @@ export interface Spool {
   record(event: NewEvent): Promise<void>;
   /** Events after `seq`, oldest first. */
   events(afterSeq: number, limit: number): Promise<EventRecord[]>;
-  /** Those among them that a person may have to act on (TROUBLE_TYPES); to ask costs nothing while there are none. */
+  /** The newest events, oldest first. */
+  latestEvents(limit: number): Promise<EventRecord[]>;
+  /** Those after `seq` that a person may have to act on (TROUBLE_TYPES); to ask costs nothing while there are none. */
   troubles(afterSeq: number, limit: number): Promise<TroubleRecord[]>;
   /** Calls back after commits that added events or made recipients due; returns the unsubscribe. */
   onChange(listener: () => void): () => void;

@@ -70,6 +70,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     profiles,
     clock: options.clock ?? createSystemClock(0),
     log,
+    support: { env: { ...options.env }, logTail: () => log.lines.map((line) => JSON.stringify(line)) },
     startWorker: (workerData) => new Worker(WORKER, { workerData }),
   });
   const started = await agent.start();

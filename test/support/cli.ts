@@ -35,6 +35,8 @@ export async function cliRun(
     profiles: notHere,
     boxAddresses: () => [],
     runAgent: notHere,
+    inspectRestingSpool: () => null,
+    schemaVersion: 0,
     copyRestingSpool: async () => null,
     runDemo: notHere,
     searchAlone: notHere,

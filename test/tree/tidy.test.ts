@@ -23,8 +23,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   sheet: ['core', 'profiles', 'config', 'pages'],
   doctor: ['core', 'config', 'spool', 'routes', 'health'],
   backup: ['core', 'config', 'spool'],
+  support: ['core', 'config'],
   setup: ['core', 'config', 'routes', 'doctor'],
-  control: ['core', 'spool', 'dispatch', 'health', 'profiles', 'discovery', 'doctor', 'backup', 'sheet'],
+  control: [
+    'core',
+    'spool',
+    'dispatch',
+    'health',
+    'profiles',
+    'discovery',
+    'doctor',
+    'backup',
+    'sheet',
+    'support',
+  ],
   pages: ['core'],
   fleet: ['core', 'health', 'report', 'pages'],
   cli: [
@@ -37,6 +49,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'doctor',
     'backup',
     'setup',
+    'support',
     'sheet',
     'report',
     'fleet',
@@ -65,6 +78,7 @@ const MAY_READ_TIME = new Set([
   'cli/restore.ts',
   'cli/queue.ts',
   'cli/routes.ts',
+  'cli/support-bundle.ts',
   'command-line.ts',
 ]);
 
