@@ -21,6 +21,8 @@ export interface Scene {
   seen: Observer;
   /** The latest that was said on a topic. */
   latest(topic: string): string;
+  /** Stops the agent on purpose. */
+  stopSite(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,15 +36,20 @@ export async function startScene(): Promise<Scene> {
     facts: { routes: ROUTES, devices: DEVICES.map((id) => ({ id, name: id })) },
   });
   await seen.json(`scanferry/v1/${SITE}/telemetry`);
+  let stopping: Promise<void> | null = null;
+  const stopSite = () => {
+    stopping ??= site.stop();
+    return stopping;
+  };
   return {
-    ...{ broker, site, seen },
+    ...{ broker, site, seen, stopSite },
     latest(topic) {
       const found = seen.heard.findLast((message) => message.topic === topic);
       if (found === undefined) throw new Error(`nothing was said on ${topic}`);
       return found.text;
     },
     async stop() {
-      await site.stop();
+      await stopSite();
       await seen.stop();
       await broker.stop();
     },
