@@ -364,6 +364,16 @@ export const LIMITS = {
   supportPartMaxMs: 45 * SECOND,
   /** Support bundle: a part of it in the answer to a command; base64 makes it a third longer (commandResultBytesMax). */
   supportPartBytes: 10 * KIB,
+  /** Doctor: checks under way at once; most of them wait for the network. */
+  doctorChecksAtOnceMax: 8,
+  /** Doctor: one check; a host that swallows packets at every address takes three connects of 15 s. */
+  doctorCheckMaxMs: MINUTE,
+  /** Doctor: a look at one SMTP server, handshake included, and a reply of it. */
+  doctorLookMaxMs: 15 * SECOND,
+  doctorReplyBytesMax: 64 * KIB,
+  /** Doctor: what time it is, asked of a time server (UDP, within one round trip) and over HTTPS. */
+  doctorTimeServerMaxMs: 3 * SECOND,
+  doctorHttpsMaxMs: 10 * SECOND,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */

@@ -52,6 +52,8 @@ export type ProbePlace = 'names' | 'session' | 'token' | 'sign-in' | 'envelope';
 export interface ProbeOptions {
   questions: readonly RouteQuestion[];
   signal: AbortSignal;
+  /** False for a look that ends before the sign-in. */
+  signsIn?: boolean;
 }
 
 /**
@@ -62,12 +64,13 @@ export interface ProbeOptions {
 export async function* probeRoute(
   settings: RouteSettings,
   deps: RouteDeps,
-  { questions, signal }: ProbeOptions,
+  { questions, signal, signsIn = true }: ProbeOptions,
 ): AsyncGenerator<ProbeStep> {
   const hosts = yield* findHosts(settings, deps, signal);
   const session = hosts === null ? null : yield* openSession(settings, deps, hosts, signal);
   try {
-    const ready = settings.kind === 'submission' ? yield* signIn(settings, deps, session, signal) : true;
+    const needsSignIn = settings.kind === 'submission';
+    const ready = needsSignIn && signsIn ? yield* signIn(settings, deps, session, signal) : !needsSignIn;
     if (session !== null && ready) yield* askAll(settings, session, questions, signal);
   } finally {
     session?.quit();

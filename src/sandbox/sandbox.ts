@@ -115,6 +115,8 @@ export function createSandbox(deps: SandboxDeps): Sandbox {
         MX: [{ exchange: MX_HOST, preference: 0 }],
         TXT: ['v=spf1 include:spf.protection.outlook.com -all'],
       });
+      // The tenant's own mail leaves from here.
+      dns.zone.set('spf.protection.outlook.com', { TXT: ['v=spf1 ip4:127.0.0.0/8 -all'] });
       const signIn = await authority.start();
       return {
         submission: { ...(await hosts.submission.start()), host: SUBMISSION_HOST },
