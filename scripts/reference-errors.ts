@@ -9,6 +9,7 @@ import type { Explanation } from '../src/core/errors.ts';
 import { HELD_PART } from '../src/core/message-partial.ts';
 import { PROBLEMS as DISCOVERY_PROBLEMS } from '../src/discovery/problems.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
+import { PROBLEMS as DOCTOR_PROBLEMS } from '../src/doctor/problems.ts';
 import { PROBLEMS as FLEET_PROBLEMS } from '../src/fleet/problems.ts';
 import { PROBLEMS as HEALTH_PROBLEMS } from '../src/health/problems.ts';
 import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
@@ -123,6 +124,12 @@ function sections(): Section[] {
       rows: rowsOf(COMMAND_PROBLEMS),
     },
     { title: 'The fleet', intro: '', rows: rowsOf(FLEET_PROBLEMS) },
+    {
+      title: 'Doctor',
+      intro:
+        'Lines of `scanferry doctor` that are not ok, beside those of health, the spool and the way to Microsoft 365 above.',
+      rows: rowsOf(DOCTOR_PROBLEMS),
+    },
     { title: 'Looking for devices', intro: '', rows: rowsOf(DISCOVERY_PROBLEMS) },
     { title: 'Pages', intro: 'On the page of the box and the dashboard.', rows: rowsOf(PAGE_PROBLEMS) },
     {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { createAgentDiscovery } from './agent-discovery.ts';
+import { createAgentDoctor } from './agent-doctor.ts';
 import { createAgentHealth } from './agent-health.ts';
 import { createAgentNotices } from './agent-notices.ts';
 import { createAgentReport } from './agent-report.ts';
@@ -146,6 +147,12 @@ export function createAgent(deps: AgentDeps): Agent {
       intake: () => requireRooms().intake,
       broker: () => report.broker(),
       setConfig: (request) => configTrial.set(request),
+      diagnose: createAgentDoctor({
+        ...{ clock, spool, dispatch, inForce, facts: routesInUse.facts },
+        ...{ configFile: deps.configFile, readConfig: () => deps.readConfig() },
+        log: log.child({ room: 'doctor' }),
+        broker: () => report.broker(),
+      }),
     });
     const control = createControlServer({
       ...{ ...commands, log: log.child({ room: 'control' }), dataDir: config.dataDir },
@@ -281,7 +288,7 @@ export function createAgent(deps: AgentDeps): Agent {
 
 type ControlParts = Pick<
   ControlDeps,
-  'spool' | 'dispatch' | 'discovery' | 'health' | 'broker' | 'reload' | 'setConfig' | 'restart'
+  'spool' | 'dispatch' | 'discovery' | 'health' | 'broker' | 'reload' | 'setConfig' | 'restart' | 'diagnose'
 > & {
   inForce: InForce;
   intake(): Intake;

@@ -2,6 +2,7 @@
 import type { Worker } from 'node:worker_threads';
 import { type Agent, createAgent } from './agent.ts';
 import { searchAlone } from './agent-discovery.ts';
+import { diagnoseAlone } from './agent-doctor.ts';
 import { boxAddresses } from './box-addresses.ts';
 import type { CliDeps, RunRequest } from './cli/context.ts';
 import { terminalOutput } from './cli/output.ts';
@@ -49,6 +50,8 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
       });
     },
     searchAlone: (request) => searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles }),
+    diagnoseAlone: (request, options) =>
+      diagnoseAlone({ ...request, profileIds, clock: createSystemClock(CLOCK_FLOOR_MS) }, options),
     // What runs once says what went wrong itself, in sentences.
     runFleet: (request) =>
       inFleet(request.once ? 'error' : 'warn', (fleet, parts) => fleet.runWatch(request, parts)),

@@ -13,6 +13,8 @@ export interface RoutesInUse {
   create(config: Config): Route[];
   /** Stops routes once `whenFree` resolves; never rejects. */
   retire(routes: readonly Route[], whenFree: Promise<void>): Promise<void>;
+  /** Their small durable values, sealed under the box key. */
+  facts: FactStore;
   /** Stops all there are. */
   stop(): Promise<void>;
 }
@@ -38,6 +40,7 @@ export function createRoutesInUse({ clock, log, spool, key }: RoutesInUseDeps): 
   }
 
   return {
+    facts,
     create(config) {
       const resolver = createNameResolver(config.dns?.servers ?? null);
       const { hostname } = config.intake;

@@ -2,9 +2,11 @@
 import { type LocateOptions, locateDataDir } from '../config/locate.ts';
 import type { Config } from '../config/schema.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
+import type { DoctorRequest } from '../control/protocol.ts';
 import type { ExitCode } from '../core/errors.ts';
 import type { EventRecord } from '../core/events.ts';
 import type { DiscoveryStep } from '../discovery/types.ts';
+import type { DoctorLine } from '../doctor/types.ts';
 import type { SendRequest, WatchRequest } from '../fleet/request.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import type { Output } from './output.ts';
@@ -52,6 +54,8 @@ export interface CliDeps {
   runDemo(request: DemoRequest): Promise<ExitCode>;
   /** Searches for devices in this process; nothing is kept. */
   searchAlone(request: SearchRequest): AsyncIterable<DiscoveryStep>;
+  /** Looks at a site whose agent does not run, in this process. */
+  diagnoseAlone(request: LocateOptions, options: DoctorRequest): AsyncIterable<DoctorLine>;
   /** Watches the sites of a broker until it is stopped, or once. */
   runFleet(request: WatchRequest): Promise<ExitCode>;
   /** Sends a signed command to sites. */

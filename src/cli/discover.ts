@@ -4,8 +4,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { givenDataDir, locateConfig } from '../config/locate.ts';
 import type { Config } from '../config/schema.ts';
-import { PROBLEMS as CONTROL_PROBLEMS } from '../control/problems.ts';
-import { OperatorError } from '../core/errors.ts';
+import { isNotRunning } from '../control/client.ts';
 import type { DiscoveryStep, FoundDevice, SearchSummary } from '../discovery/types.ts';
 import type { CliContext } from './context.ts';
 import { usage } from './filter.ts';
@@ -80,11 +79,6 @@ async function* stepsOf(context: CliContext, network: string | undefined): Async
     const signal = new AbortController().signal;
     yield* context.searchAlone({ config: configIfAny(context), network, signal });
   }
-}
-
-function isNotRunning(error: unknown): boolean {
-  const { code } = CONTROL_PROBLEMS.notRunning('', '');
-  return error instanceof OperatorError && error.explanation.code === code;
 }
 
 /** Null where there is none at the usual place and none was named. */

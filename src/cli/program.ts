@@ -6,6 +6,7 @@ import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
 import { addDiscoverCommand } from './discover.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { addFleetCommand } from './fleet.ts';
 import { addHealthCommand } from './health.ts';
 import { addHistoryCommand } from './history.ts';
@@ -29,6 +30,7 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addCheckCommand,
   addStatusCommand,
   addHealthCommand,
+  addDoctorCommand,
   addQueueCommand,
   addHistoryCommand,
   addRoutesCommand,

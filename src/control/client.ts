@@ -6,9 +6,10 @@ import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import type { DiscoveryStep } from '../discovery/types.ts';
+import type { DoctorLine } from '../doctor/types.ts';
 import type { CommandInput, CommandName, CommandOutput } from './commands.ts';
 import { PROBLEMS } from './problems.ts';
-import type { DiscoverInput, SendTestRequest, SendTestStep } from './protocol.ts';
+import type { DiscoverInput, DoctorRequest, SendTestRequest, SendTestStep } from './protocol.ts';
 import { controlSocketPath } from './server.ts';
 
 export interface ControlClient {
@@ -20,6 +21,8 @@ export interface ControlClient {
   ): Promise<CommandOutput<N>>;
   body(messageId: string): Promise<Readable>;
   sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
+  /** Looks at the site; ends early when the caller stops reading. */
+  diagnose(request: DoctorRequest): AsyncIterable<DoctorLine>;
   /** Searches for devices; ends early when the caller stops reading. */
   discover(request: DiscoverInput): AsyncIterable<DiscoveryStep>;
 }
@@ -43,19 +46,28 @@ export function createControlClient(dataDir: string): ControlClient {
     },
     body: (messageId) => request('GET', `/v1/messages/${encodeURIComponent(messageId)}/body`),
     async *sendTest(input) {
-      const response = await request('POST', '/v1/send-test-steps', input);
-      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as SendTestStep;
+      yield* linesOf<SendTestStep>(await request('POST', '/v1/send-test-steps', input));
     },
     async *discover(input) {
-      const response = await request('POST', '/v1/discover-steps', input);
-      try {
-        for await (const line of createInterface({ input: response }))
-          yield JSON.parse(line) as DiscoveryStep;
-      } finally {
-        response.destroy();
-      }
+      yield* linesOf<DiscoveryStep>(await request('POST', '/v1/discover-steps', input));
+    },
+    async *diagnose(input) {
+      yield* linesOf<DoctorLine>(await request('POST', '/v1/doctor-lines', input));
     },
   };
+}
+
+/** One JSON value a line; the agent is of the same version and sends `T`. */
+async function* linesOf<T>(response: http.IncomingMessage): AsyncGenerator<T> {
+  const lines = createInterface({ input: response });
+  // readline does not pass an error of its input on, and would wait for ever.
+  response.once('error', () => lines.close());
+  try {
+    for await (const line of lines) yield JSON.parse(line) as T;
+    if (!response.complete) throw new OperatorError(PROBLEMS.brokeOff());
+  } finally {
+    response.destroy();
+  }
 }
 
 async function send(
@@ -77,6 +89,12 @@ async function send(
     { code: body.code, cause: body.cause, advice: body.advice },
     { exitCode: body.exitCode },
   );
+}
+
+/** Whether no agent answers, so that a command may do its work without one. */
+export function isNotRunning(error: unknown): boolean {
+  const { code } = PROBLEMS.notRunning('', '');
+  return error instanceof OperatorError && error.explanation.code === code;
 }
 
 async function readAnswer(response: http.IncomingMessage): Promise<string> {

@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import { AGENT_COMMANDS } from './commands/agent.ts';
 import { BACKUP_COMMANDS } from './commands/backup.ts';
 import { DISCOVERY_COMMANDS } from './commands/discovery.ts';
+import { DOCTOR_COMMANDS } from './commands/doctor.ts';
 import { HEALTH_COMMANDS } from './commands/health.ts';
 import { MESSAGE_COMMANDS } from './commands/messages.ts';
 import { ROUTE_COMMANDS } from './commands/routes.ts';
@@ -16,6 +17,7 @@ export const COMMANDS = {
   ...MESSAGE_COMMANDS,
   ...ROUTE_COMMANDS,
   ...DISCOVERY_COMMANDS,
+  ...DOCTOR_COMMANDS,
   ...SEND_TEST_COMMANDS,
   ...BACKUP_COMMANDS,
   ...AGENT_COMMANDS,

@@ -2,11 +2,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Discovery } from '../discovery/types.ts';
 import type { Dispatch } from '../dispatch/types.ts';
+import type { DoctorLine } from '../doctor/types.ts';
 import type { BrokerFacts } from '../health/sources.ts';
 import type { HealthRoom } from '../health/types.ts';
 import type { Spool } from '../spool/types.ts';
 import type { BoxPlaces } from '../support/box-facts.ts';
-import type { SendTestRequest, SendTestStep } from './protocol.ts';
+import type { DoctorRequest, SendTestRequest, SendTestStep } from './protocol.ts';
 
 export interface ControlDeps {
   version: string;
@@ -21,6 +22,8 @@ export interface ControlDeps {
   broker(): BrokerFacts | null;
   /** Sends a test scan through the box and tells each step as it happens. */
   sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
+  /** Looks at the site and everything it sends to, and tells each line as it is known. */
+  diagnose(request: DoctorRequest, signal: AbortSignal): AsyncIterable<DoctorLine>;
   /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove. */
   copySpool(options: { messages: boolean }): Promise<string>;
   /** What a support bundle is made from besides. */

@@ -1,6 +1,7 @@
 /** What goes over the control socket beside the command table. */
 import * as z from 'zod';
 import type { ExitCode, Explanation } from '../core/errors.ts';
+import { GROUPS } from '../doctor/types.ts';
 
 export interface ErrorBody extends Explanation {
   exitCode: ExitCode;
@@ -34,6 +35,12 @@ export const discoverRequest = z.strictObject({
 });
 
 export type DiscoverInput = z.output<typeof discoverRequest>;
+
+export const doctorRequest = z.strictObject({
+  only: z.array(z.enum(GROUPS)).min(1).optional().describe('Groups of checks; left out, all of them.'),
+});
+
+export type DoctorRequest = z.output<typeof doctorRequest>;
 
 /** One step of a test scan. `atMs` counts from the start of the test. */
 export interface SendTestStep {

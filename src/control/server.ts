@@ -11,7 +11,7 @@ import { isCommandName } from './commands.ts';
 import type { ControlDeps } from './deps.ts';
 import { parseInput } from './parse-input.ts';
 import { PROBLEMS } from './problems.ts';
-import { discoverRequest, type ErrorBody, sendTestRequest } from './protocol.ts';
+import { discoverRequest, doctorRequest, type ErrorBody, sendTestRequest } from './protocol.ts';
 import { runCommand } from './run-command.ts';
 
 export interface ControlServerDeps extends ControlDeps {
@@ -91,17 +91,23 @@ async function answer(
   const input = await readJson(request);
   if (name === 'send-test-steps')
     return streamSteps(deps.sendTest(parseInput(name, sendTestRequest, input)), response);
+  if (name === 'doctor-lines')
+    return streamSteps(deps.diagnose(parseInput(name, doctorRequest, input), untilGone(response)), response);
   if (name === 'discover-steps') {
-    // Whoever asked may go in the middle: then the search ends.
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
     const { network } = parseInput(name, discoverRequest, input);
-    return streamSteps(deps.discovery.discover({ network, signal: gone.signal }), response);
+    return streamSteps(deps.discovery.discover({ network, signal: untilGone(response) }), response);
   }
   if (!isCommandName(name)) throw unknownCommand(name);
   const output = await runCommand(deps, name, input);
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(output));
+}
+
+/** Whoever asked may go in the middle: then what was begun ends. */
+function untilGone(response: http.ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 async function sendBody(deps: ControlServerDeps, id: string, response: http.ServerResponse): Promise<void> {

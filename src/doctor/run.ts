@@ -13,18 +13,28 @@ import type { Check, DoctorDeps, DoctorLine, Finding, Group } from './types.ts';
 
 export interface DoctorOptions {
   /** Only these groups; left out, all. */
-  only?: readonly Group[];
+  only?: readonly Group[] | undefined;
 }
 
-/** Yields each line as soon as all before it are told. Never throws for what a check does. */
-export function diagnose(deps: DoctorDeps, { only }: DoctorOptions = {}): AsyncGenerator<DoctorLine> {
+/** Yields each line as soon as all before it are told, until the signal ends it. Never throws for what a check does. */
+export function diagnose(
+  deps: DoctorDeps,
+  { only }: DoctorOptions,
+  signal: AbortSignal,
+): AsyncGenerator<DoctorLine> {
   const checks = checksFor(deps).filter(({ group }) => only === undefined || only.includes(group));
-  return runChecks(checks, deps);
+  return runChecks(checks, deps, signal);
 }
 
 /** As `diagnose`, for a list of checks. */
-export async function* runChecks(checks: readonly Check[], deps: DoctorDeps): AsyncGenerator<DoctorLine> {
+export async function* runChecks(
+  checks: readonly Check[],
+  deps: DoctorDeps,
+  signal: AbortSignal,
+): AsyncGenerator<DoctorLine> {
   const given = new AbortController();
+  const end = (): void => given.abort();
+  signal.addEventListener('abort', end, { once: true });
   const runs: Run[] = checks.map(() => createRun());
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -40,6 +50,7 @@ export async function* runChecks(checks: readonly Check[], deps: DoctorDeps): As
       for await (const finding of run.findings()) if (group !== undefined) yield { group, ...finding };
     }
   } finally {
+    signal.removeEventListener('abort', end);
     given.abort();
     await Promise.all(workers);
   }

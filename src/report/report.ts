@@ -8,6 +8,7 @@ import type { Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
 import type { HealthReport } from '../health/types.ts';
+import { brokerSettings } from './broker-settings.ts';
 import { type BrokerConnection, BrokerUnavailable, type IncomingMessage } from './broker-types.ts';
 import { createButtons } from './buttons.ts';
 import { createCommandDesk } from './commands.ts';
@@ -51,13 +52,7 @@ export function createReport(deps: ReportDeps): Report {
 
   const connection: BrokerConnection = connectBroker({
     ...{ clock, log, random: deps.random, onMessage, onConnect },
-    settings: {
-      ...{ url: settings.url, version: settings.version, clientId: siteId },
-      ...{ username: settings.username ?? siteId, password: settings.password, ca: settings.ca?.text },
-      certificate: settings.certificate && {
-        ...{ cert: settings.certificate.cert.text, key: settings.certificate.key.text },
-      },
-    },
+    settings: brokerSettings(settings, siteId),
     will: { topic: topics.status, payload: 'offline', qos: 1, retain: true },
     onState({ isConnected }) {
       if (!isConnected) isReady = false;

@@ -40,6 +40,7 @@ export async function cliRun(
     copyRestingSpool: async () => null,
     runDemo: notHere,
     searchAlone: notHere,
+    diagnoseAlone: notHere,
     runFleet: notHere,
     sendFleet: notHere,
     ...own,
