@@ -1,5 +1,7 @@
 /** The box itself, read and graded as health does: disk and its wear, memory, temperature, power, network. */
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import path from 'node:path';
 import { describeError } from '../core/log.ts';
 import { type BoxFacts, createBoxProbe } from '../health/box-probe.ts';
 import { FAMILIES } from '../health/index.ts';
@@ -18,7 +20,7 @@ export const BOX_CHECKS: readonly Check[] = [
 async function* checkDisk({ config, dataDir }: CheckContext): AsyncGenerator<Finding> {
   const name = 'disk';
   try {
-    const { bavail, blocks, bsize } = await statfs(dataDir);
+    const { bavail, blocks, bsize } = await statfs(nearestFolder(dataDir));
     const free = bavail * bsize;
     const text = `${bytesWords(free)} of ${bytesWords(blocks * bsize)} free`;
     const min = config?.spool.minFreeBytes ?? 0;
@@ -27,6 +29,12 @@ async function* checkDisk({ config, dataDir }: CheckContext): AsyncGenerator<Fin
   } catch (error) {
     yield fail(name, 'unknown', PROBLEMS.diskUnreadable(dataDir, describeError(error)));
   }
+}
+
+/** The data folder, or where the first start will make it. */
+function nearestFolder(directory: string): string {
+  const parent = path.dirname(directory);
+  return existsSync(directory) || parent === directory ? directory : nearestFolder(parent);
 }
 
 interface BoxRow {

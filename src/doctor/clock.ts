@@ -32,12 +32,7 @@ async function* checkClock(context: CheckContext): AsyncGenerator<Finding> {
   if (worst !== undefined) yield judge(worst, detail);
   // A certificate that is not valid at this time is how a clock that is far off shows where nobody tells the time.
   else if (far?.certificateTrouble) yield fail(NAME, 'probably wrong', far.certificateTrouble, detail);
-  else
-    yield warn(
-      NAME,
-      'not compared',
-      PROBLEMS.clockUnknown(readings.map(({ trouble }) => trouble).join('; ')),
-    );
+  else yield warn(NAME, 'not compared', PROBLEMS.clockUnknown(detail.join('; ')), detail);
 }
 
 interface Reading {
@@ -74,7 +69,7 @@ async function readHttps(context: CheckContext): Promise<Reading> {
     const code = faultCodeOf(error);
     const isDate = code === 'route.certificate-expired' || code === 'route.certificate-not-yet-valid';
     return {
-      ...{ source, aheadMs: null, trouble: describeError(error) },
+      ...{ source, aheadMs: null, trouble: troubleOf(error) },
       certificateTrouble: isDate ? explainFault(code, source, error) : null,
     };
   }
@@ -101,14 +96,20 @@ async function readTimeServers(context: CheckContext): Promise<Reading> {
       const aheadMs = await askTimeServer({ address, port, clock, signal });
       return { source: host, aheadMs, trouble: '', certificateTrouble: null };
     } catch (error) {
-      troubles.push(`${host}: ${describeError(error)}`);
+      troubles.push(`${host}: ${troubleOf(error)}`);
     }
     if (signal.aborted) break;
   }
   return {
     ...{ source: 'time servers', aheadMs: null, certificateTrouble: null },
-    trouble: troubles.join('; ') || 'none is configured',
+    trouble: troubles.join('; '),
   };
+}
+
+/** The code of a failed lookup or connection says it; a sentence would be one too many. */
+function troubleOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : describeError(cause);
 }
 
 function hostAndPort(server: string): { host: string; port: number } {

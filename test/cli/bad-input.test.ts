@@ -16,6 +16,7 @@ const COMMANDS: Record<string, { args?: string[]; needs: Needs }> = {
   check: { needs: 'config' },
   status: { needs: 'agent' },
   health: { needs: 'agent' },
+  doctor: { needs: 'nothing' },
   'queue list': { needs: 'agent' },
   'queue show': { args: ['x'], needs: 'agent' },
   'queue retry': { args: ['--all'], needs: 'agent' },

@@ -185,16 +185,11 @@ describe('files', () => {
   });
 
   test('are imported by another one, except for the entries', () => {
-<<<<<<< HEAD
     const entries = new Set([
       ...['main.ts', 'command-line.ts', 'spool/worker-main.ts'],
       // What scripts/build.ts fills in imports it.
       'bundle-parts.ts',
-      ...['routes/probe.ts', 'routes/reach.ts', 'spool/inspect-stopped.ts'],
     ]);
-=======
-    const entries = new Set([...['main.ts', 'command-line.ts', 'spool/worker-main.ts']]);
->>>>>>> f71f0ef (control, cli: Diagnose a site line by line, with a running agent and without one)
     const imported = new Set(
       files.flatMap((file) =>
         importsOf(file)
