@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real peers: mail clients, Postfix with SASL as upstream,
-# Mosquitto as broker, and what monitors a site over it (Prometheus, its exporter for MQTT, Zabbix' agent, Jinja2).
+# Mosquitto as broker, what answers discovery (snmpd, ippeveprinter, avahi), what prints a setup sheet and reads it back
+# (Chromium, Poppler, zbar), and what monitors a site over it (Prometheus, its exporter for MQTT, Zabbix' agent, Jinja2).
 # Quick and offline when nothing is missing. Starts no service.
 set -eu
 
-packages='curl iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db mosquitto mosquitto-clients msmtp openssl postfix procps prometheus prometheus-mqtt-exporter python3 python3-jinja2 sasl2-bin stunnel4 swaks util-linux zabbix-agent2'
+packages='avahi-daemon chromium cups-ipp-utils curl dbus fonts-dejavu-core iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db mosquitto mosquitto-clients msmtp openssl poppler-utils postfix procps prometheus prometheus-mqtt-exporter python3 python3-jinja2 sasl2-bin snmpd stunnel4 swaks util-linux zabbix-agent2 zbar-tools'
 
 fail() {
   echo "install-test-peers: $1" >&2
@@ -57,7 +58,7 @@ install_missing || { $as_root apt-get update --quiet && install_missing; } ||
 # A service that was enabled for the next boot would bind a port there (25 is the one the agent itself wants); the tests
 # start their own.
 if [ -d /run/systemd/system ]; then
-  for service in postfix mosquitto prometheus prometheus-mqtt-exporter zabbix-agent2; do
+  for service in avahi-daemon snmpd postfix mosquitto prometheus prometheus-mqtt-exporter zabbix-agent2; do
     case "$missing " in
       *" $service "*)
         $as_root systemctl disable --quiet "$service.service" || fail "$service.service could not be disabled"

@@ -132,7 +132,10 @@ function finish(
   const { step: _, ...rest } = summary;
   context.exitCode = rest.devices > 0 && rest.isComplete ? 0 : 1;
   if (context.asJson()) context.output.json({ devices, summary: rest });
-  else context.output.line(`\n${summaryText(rest, options, devices).join('\n')}`);
+  else {
+    const lines = summaryText(rest, options, devices);
+    context.output.line(`\n${lines.map((line) => wrapText(line, 0, context.output.width)).join('\n')}`);
+  }
 }
 
 function summaryText(
@@ -143,15 +146,12 @@ function summaryText(
   const others = answered - devices;
   const ready = found.find(({ profile, configuredAs }) => profile !== null && configuredAs === null);
   return [
-    `${formatCount(asked, 'address').replace(/ss$/, 'sses')} asked in ${formatDuration(tookMs)}: ${answered} answered, ${formatCount(devices, 'device')}.`,
+    `${asked} ${asked === 1 ? 'address' : 'addresses'} asked in ${formatDuration(tookMs)}: ${answered} answered, ${formatCount(devices, 'device')}.`,
     ...(isComplete ? [] : ['The search was ended before it had asked everybody.']),
     ...(devices > 0
       ? []
       : [
-          wrapText(
-            'No device was found. See that the network is right, that this box reaches it, and that the devices answer SNMP with the community that is configured.',
-            0,
-          ),
+          'No device was found. See that the network is right, that this box reaches it, and that the devices answer SNMP with the community that is configured.',
         ]),
     ...(others > 0 && !all
       ? [`${others} that answered ${others === 1 ? 'is' : 'are'} no such device; --all shows them.`]
