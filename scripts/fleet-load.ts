@@ -183,7 +183,7 @@ async function stayAndMeasure(stage: Stage): Promise<void> {
     ['simulated sites CPU, memory', `${percent(sitesUsed.cpuShare)}, ${mib(sitesUsed.residentBytes)}`],
   ]);
   for (const meter of Object.values(meters)) meter.stop();
-  note(`broker pid ${broker.pid()}`);
+  note(`fleet alerts so far: ${JSON.stringify(fleet.alerts())}`);
 }
 
 async function restartAndMeasure(stage: Stage): Promise<void> {
@@ -218,6 +218,7 @@ async function restartAndMeasure(stage: Stage): Promise<void> {
     ['all online after', seconds(timeUntil(storm, 'online', plan.sites))],
     ['all online in the fleet after', seconds(fleetMs)],
     ['sites that the broker knows, sites that the fleet calls online', `${observer.known()}, ${scrape.up}`],
+    ['connections lost by sites in the whole run', String(sites.figures().losses)],
     ['alerts of the fleet', JSON.stringify(difference(fleet.alerts(), alertsBefore))],
     ['broker CPU, memory', `${percent(used.cpuShare)}, ${mib(used.residentBytes)}`],
     ['fleet CPU, memory', `${percent(fleetUsed.cpuShare)}, ${mib(fleetUsed.residentBytes)}`],
@@ -253,7 +254,7 @@ async function untilFleet(stage: Stage) {
     const scrape = await stage.fleet.scrape();
     if (scrape.up >= stage.plan.sites) return scrape;
     if (performance.now() > deadline) throw new Error(`the fleet sees ${JSON.stringify(scrape)}`);
-    await pause(SAMPLE_MS);
+    await pause(SCRAPE_MS / 3);
   }
 }
 

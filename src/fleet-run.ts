@@ -18,10 +18,12 @@ import type { SendRequest, WatchRequest, WebRequest } from './fleet/request.ts';
 import { createScreen, type Terminal } from './fleet/screen.ts';
 import { type SiteOutcome, sendToSites } from './fleet/send.ts';
 import { countLine, siteTable } from './fleet/table.ts';
+import type { VerbHelp } from './fleet/web/commands.ts';
 import type { FleetWeb } from './fleet/web/web.ts';
 import { webPassword } from './fleet/web-password.ts';
 import { unpackNativeAddon } from './native.ts';
 import { isLoopback } from './pages/same-origin.ts';
+import { VERBS } from './remote-verbs.ts';
 
 export interface FleetRunDeps {
   clock: Clock;
@@ -142,7 +144,13 @@ const COMMANDS_REMEMBERED = 200;
 function makeCommands(request: NonNullable<WebRequest['key']>, clock: Clock, broker: FleetBroker) {
   const key = readKey(request.file, request.id);
   const commander: Commander = createCommander({ clock, broker, key, commandsMax: COMMANDS_REMEMBERED });
-  return { commander, keyId: key.id };
+  return { commander, keyId: key.id, verbs: verbHelp() };
+}
+
+function verbHelp(): VerbHelp {
+  const help = Object.entries(VERBS).map(([verb, row]) => [verb, row.help] as const);
+  // The keys are those of VERBS.
+  return Object.fromEntries(help) as VerbHelp;
 }
 
 function addressOf(scheme: string, address: string, port: number): string {

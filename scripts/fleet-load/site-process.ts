@@ -12,5 +12,12 @@ const FIGURES_EVERY_MS = 1000;
 const options = JSON.parse(process.argv[2] ?? '{}') as SiteProcessOptions;
 const sites = createLoadSites({ ...options, clock: createSystemClock(0), random: Math.random });
 sites.start();
-setInterval(() => process.send?.(sites.figures()), FIGURES_EVERY_MS);
-process.on('disconnect', () => process.exit(0));
+const telling = setInterval(() => {
+  if (process.connected) process.send?.(sites.figures());
+}, FIGURES_EVERY_MS);
+process.on('disconnect', () => {
+  clearInterval(telling);
+  process.exit(0);
+});
+// The parent may be gone before the figures are.
+process.on('error', () => process.exit(0));

@@ -50,6 +50,7 @@ export function createFleet({ clock, broker, history, group }: FleetDeps): Fleet
   /** When the broker last became able to tell us everything (monotonic); null while it is away. */
   let connectedAt: number | null = null;
   let lostAt: number | null = null;
+  let unsteadySince: number | null = null;
   let messageAt = 0;
   let isSettled = false;
 
@@ -72,7 +73,8 @@ export function createFleet({ clock, broker, history, group }: FleetDeps): Fleet
   }
 
   function look(): void {
-    const hasChanged = registry.look({ listeningSince: connectedAt, lostAt, isShared: group !== null });
+    const isShared = group !== null;
+    const hasChanged = registry.look({ listeningSince: connectedAt, lostAt, unsteadySince, isShared });
     const rows = registry.rows();
     const told = isSettled ? alerts.look(rows, clock.now()) : [];
     for (const listener of listeners) listener({ hasChanged, rows, alerts: told });
@@ -94,8 +96,11 @@ export function createFleet({ clock, broker, history, group }: FleetDeps): Fleet
       isSettled = false;
     },
     onDisconnected() {
+      const now = clock.monotonicMs();
+      const hadTime = connectedAt !== null && now - connectedAt >= LIMITS.fleetReturnMs;
+      if (unsteadySince === null || hadTime) unsteadySince = now;
+      lostAt = now;
       connectedAt = null;
-      lostAt = clock.monotonicMs();
     },
   });
 

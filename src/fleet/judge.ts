@@ -12,6 +12,8 @@ export interface JudgeSettings {
   listeningSince: number | null;
   /** When the broker was lost last (monotonic); null while it never was. */
   lostAt: number | null;
+  /** The same of the first loss of a row of losses in which the sites had no time to come back. */
+  unsteadySince: number | null;
   /** Watchers that share the telemetry: of n only one hears each message, so silence has to last longer. */
   isShared: boolean;
 }
@@ -53,13 +55,14 @@ function reachOf(record: SiteRecord, now: Moment, settings: JudgeSettings): Reac
  * A broker that goes away takes all sites along: it says `offline` for them, or forgets them. They come back one after
  * the other, so that nothing is wrong with a site before its longest wait is over.
  */
-function isReturning(record: SiteRecord, now: Moment, { listeningSince, lostAt }: JudgeSettings): boolean {
-  if (lostAt === null || isHeardSince(record, lostAt)) return false;
+function isReturning(record: SiteRecord, now: Moment, settings: JudgeSettings): boolean {
+  const { listeningSince, lostAt, unsteadySince } = settings;
+  if (lostAt === null || unsteadySince === null || isHeardSince(record, lostAt)) return false;
   if (listeningSince !== null && now.monotonic - listeningSince >= LIMITS.fleetReturnMs) return false;
   const saidAt = record.statusAt?.monotonic ?? Number.NEGATIVE_INFINITY;
   // While the broker is away, a site is shown as it was, unless the broker said in its last moments that it is gone.
   if (record.status === 'online') return listeningSince !== null && saidAt <= lostAt;
-  return saidAt > lostAt - LIMITS.fleetOfflineSettleMs;
+  return saidAt > unsteadySince - LIMITS.fleetOfflineSettleMs;
 }
 
 function isHeardSince({ heardAt }: SiteRecord, at: number): boolean {

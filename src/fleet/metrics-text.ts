@@ -3,16 +3,15 @@
  *
  * Names follow Prometheus (seconds, ratios, no `_count`), so they differ from the keys over MQTT.
  */
-import { LIMITS } from '../core/limits.ts';
 import { METRICS } from '../health/index.ts';
 import type { MetricDescription } from '../health/metric.ts';
 import { metricOf, type NamedKey } from './metric-names.ts';
-import { LEVELS, type SiteRow } from './types.ts';
+import { LEVELS, type SiteNumbers, type SiteRow } from './types.ts';
 
 export interface MetricsSource {
   rows: readonly SiteRow[];
-  /** Latest telemetry of each site, as it came. */
-  telemetry(): Iterable<{ site: string; text: string }>;
+  /** Latest telemetry of each site. */
+  telemetry(): Iterable<SiteNumbers>;
   isConnected: boolean;
   refused: { unreadable: number; sites: number };
 }
@@ -106,30 +105,23 @@ function sitesText(rows: readonly SiteRow[]): string {
 
 /** Lines by metric: all of one metric must stand together in the answer. */
 async function readNumbers(
-  telemetry: Iterable<{ site: string; text: string }>,
+  telemetry: Iterable<SiteNumbers>,
 ): Promise<{ lines: Map<string, Chunks>; unknown: number }> {
   const lines = new Map<string, Chunks>();
   let unknown = 0;
   let count = 0;
-  for (const { site, text } of telemetry) {
+  for (const { site, numbers } of telemetry) {
     const mark = label(site);
-    for (const [key, value] of numbersOf(text)) {
-      const shape = shapeOf(key);
+    for (const key in numbers) {
+      const shape = key === 'ts' ? undefined : shapeOf(key);
+      if (shape === undefined) continue;
       if (shape === null) unknown += 1;
-      else append(lines, shape.metric, `${shape.before}${mark}${shape.after}${value * shape.scale}\n`);
+      else append(lines, shape, `${shape.before}${mark}${shape.after}${(numbers[key] ?? 0) * shape.scale}\n`);
     }
     count += 1;
     if (count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return { lines, unknown };
-}
-
-/** The registry keeps no text that was not read as telemetry: here the numbers alone are picked out of it. */
-function numbersOf(text: string): [string, number][] {
-  const all: [string, unknown][] = Object.entries(JSON.parse(text));
-  return all
-    .slice(0, LIMITS.fleetReadingsMax)
-    .filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[0] !== 'ts');
 }
 
 /** What stands around the site and the value in a line. */
@@ -167,7 +159,7 @@ interface Chunks {
 
 const CHUNK_CHARS = 65_536;
 
-function append(lines: Map<string, Chunks>, metric: string, text: string): void {
+function append(lines: Map<string, Chunks>, { metric }: LineShape, text: string): void {
   const own = lines.get(metric);
   if (own === undefined) {
     lines.set(metric, { full: [], open: text });

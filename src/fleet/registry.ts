@@ -6,7 +6,7 @@ import { compareRows, type JudgeSettings, judge } from './judge.ts';
 import { isSiteId } from './parse.ts';
 import { detailOf } from './site-detail.ts';
 import { applyMessage, createRecord, type Moment, type SiteMessage, type SiteRecord } from './site-record.ts';
-import type { SiteDetail, SiteRow } from './types.ts';
+import type { SiteDetail, SiteNumbers, SiteRow } from './types.ts';
 
 export interface Registry {
   /** Takes a message of any topic in; null for one that says nothing about a site, or can't be read. */
@@ -15,8 +15,8 @@ export interface Registry {
   rows(): readonly SiteRow[];
   row(site: string): SiteRow | null;
   detail(site: string): SiteDetail | null;
-  /** What sites last told as numbers, as text, for those who read all of them. */
-  telemetry(): IterableIterator<{ site: string; text: string }>;
+  /** What sites last told as numbers. */
+  telemetry(): IterableIterator<SiteNumbers>;
   /** Judges every site again; true when any line has changed. */
   look(settings: JudgeSettings): boolean;
   /** Changes with every message that was taken. */
@@ -30,7 +30,9 @@ export function createRegistry(clock: Clock): Registry {
   const refused = { unreadable: 0, sites: 0 };
   let rows: SiteRow[] = [];
   let bySite = new Map<string, SiteRow>();
-  let settings: JudgeSettings = { listeningSince: null, lostAt: null, isShared: false };
+  let settings: JudgeSettings = {
+    ...{ listeningSince: null, lostAt: null, unsteadySince: null, isShared: false },
+  };
   let version = 0;
 
   function now(): Moment {
@@ -79,9 +81,7 @@ export function createRegistry(clock: Clock): Registry {
       return record === undefined ? null : detailOf(record, judge(record, now(), settings));
     },
     *telemetry() {
-      for (const { site, telemetryText } of records.values()) {
-        if (telemetryText !== null) yield { site, text: telemetryText };
-      }
+      for (const { site, numbers } of records.values()) if (numbers !== null) yield { site, numbers };
     },
     look(next) {
       settings = next;

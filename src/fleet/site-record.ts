@@ -42,8 +42,8 @@ export interface SiteRecord {
   worst: SiteProblem | null;
   queue: number | null;
   oldestS: number | null;
-  telemetryText: string | null;
-  telemetryAt: Moment | null;
+  /** Latest telemetry. */
+  numbers: Record<string, number> | null;
   /** Payload by device. */
   devices: Map<string, string>;
 }
@@ -71,8 +71,7 @@ export function createRecord(site: string): SiteRecord {
     worst: null,
     queue: null,
     oldestS: null,
-    telemetryText: null,
-    telemetryAt: null,
+    numbers: null,
     devices: new Map(),
   };
 }
@@ -139,11 +138,10 @@ function numberOf(health: Health, key: string): number | null {
   return typeof value === 'number' ? value : null;
 }
 
-function applyTelemetry(record: SiteRecord, { payload }: SiteMessage, at: Moment): boolean {
+function applyTelemetry(record: SiteRecord, { payload }: SiteMessage): boolean {
   const numbers = parsePayload(telemetryShape, payload);
   if (numbers === null) return false;
-  record.telemetryText = payload;
-  record.telemetryAt = at;
+  record.numbers = numbers;
   record.queue = numbers[QUEUE_KEY] ?? record.queue;
   record.oldestS = numbers[OLDEST_KEY] ?? record.oldestS;
   return true;

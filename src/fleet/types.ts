@@ -36,6 +36,12 @@ export interface SiteReading {
   grade: Grade;
 }
 
+/** Telemetry of one site, by key. */
+export interface SiteNumbers {
+  site: string;
+  numbers: Record<string, number>;
+}
+
 export interface SiteProblem extends Explanation {
   key: string;
   grade: Grade;

@@ -51,6 +51,11 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
 }
 
+/** A sentence for people in which commands stand between backticks. */
+export function prose(text: string): Html {
+  return html`${text.split('`').map((part, index) => (index % 2 === 0 ? part : html`<code>${part}</code>`))}`;
+}
+
 /** A style sheet inside a page: our own text, with nothing put into it. */
 export function rawStyle(strings: TemplateStringsArray): Html {
   return mark(strings[0] ?? '');

@@ -305,6 +305,30 @@ describe('the broker', () => {
     expect(watching.alerts.map(({ site: id, kind }) => `${id} ${kind}`)).toEqual(['bravo silent']);
   });
 
+  test('that goes away again before the sites are back raises no alert for them either', async () => {
+    const alpha = site('alpha');
+    await alpha.connect();
+    const watching = await watch();
+    await settled(watching);
+    await alpha.cut();
+    // The will that the broker publishes with its last breath, and keeps.
+    const will = { topic: siteTopics('alpha').status, payload: 'offline', qos: 1, retain: true } as const;
+    await watching.arrived();
+    for (let loss = 0; loss < 2; loss += 1) {
+      await mosquitto.kill();
+      await watching.until(() => watching.broker.trouble() !== null, 'the loss');
+      await mosquitto.restart();
+      await watching.until(() => watching.broker.trouble() === null, 'the connection');
+      await watching.broker.publish(will);
+      await watching.arrived();
+      await watching.clock.advance(30 * SECOND);
+      expect(watching.fleet.registry.row('alpha')?.reach).toBe('returning');
+    }
+    await alpha.connect();
+    await watching.until(() => watching.fleet.registry.row('alpha')?.reach === 'online', 'alpha is back');
+    expect(watching.alerts).toEqual([]);
+  });
+
   test('that is not there is a sentence', async () => {
     await mosquitto.kill();
     const clock = createFakeClock();

@@ -1,13 +1,18 @@
 /** Commands on the page of a site: chosen, confirmed, signed and sent, and what became of them. */
 import { OperatorError } from '../../core/errors.ts';
-import { type Html, html } from '../../pages/html.ts';
-import { COMMAND_VERBS } from '../../report/settings.ts';
+import { type Html, html, prose } from '../../pages/html.ts';
+import { COMMAND_VERBS, type CommandVerb } from '../../report/settings.ts';
 import { readArguments } from '../arguments.ts';
 import { isFinal, type SentCommand } from '../commander.ts';
 import { formatAgo, formatTime } from '../format.ts';
 
+/** By verb, one sentence. */
+export type VerbHelp = Readonly<Record<CommandVerb, string>>;
+
 export interface CommandFormData {
   site: string;
+  /** What each can ask for, and what that does. */
+  verbs: VerbHelp;
   /** Latest first. */
   sent: readonly SentCommand[];
   formToken: string;
@@ -21,7 +26,7 @@ export function commandCard(data: CommandFormData): Html {
   return html`<section class="card" id="commands"><h2>Commands</h2>
 <form class="form" method="post" action="/site/${data.site}/confirm" data-keep>
 <input type="hidden" name="token" value="${data.formToken}">
-<div class="row"><label class="field grow">Command<select name="verb">${COMMAND_VERBS.map((verb) => html`<option>${verb}</option>`)}</select></label></div>
+<label class="field">Command<select name="verb">${COMMAND_VERBS.map((verb) => html`<option value="${verb}">${verb}${data.verbs[verb] && ` – ${data.verbs[verb]}`}</option>`)}</select></label>
 <details><summary>Arguments</summary><label class="field">One name=value a line<textarea name="args" rows="3" spellcheck="false"></textarea></label></details>
 <div class="row"><button type="submit">Continue …</button></div>
 </form>
@@ -39,7 +44,7 @@ function sentItem(command: SentCommand, now: number): Html {
 <strong>${command.verb}</strong> ${command.args.length > 0 && html`<span class="quiet small">${command.args.join(', ')}</span>`}
 <span class="quiet small"><time title="${formatTime(command.sentAt)}">${formatAgo(command.sentAt, now)}</time></span>
 <span data-state="${stateWord(command, now)}">${stateWord(command, now)}</span>
-${answer?.why && html`<p>${answer.why.cause} <span class="quiet">${answer.why.advice}</span></p>`}
+${answer?.why && html`<p>${prose(answer.why.cause)} <span class="quiet">${prose(answer.why.advice)}</span></p>`}
 ${hasResult(answer?.result) && html`<details><summary>Result</summary><pre>${JSON.stringify(answer?.result, null, 2)}</pre></details>`}
 </li>`;
 }
@@ -56,7 +61,8 @@ function hasResult(result: unknown): boolean {
 export interface ConfirmData {
   site: string;
   name: string;
-  verb: string;
+  verb: CommandVerb;
+  verbs: VerbHelp;
   argsText: string;
   formToken: string;
   keyId: string;
@@ -67,6 +73,7 @@ export function confirmPage(data: ConfirmData): Html {
   const checked = checkArguments(data.argsText);
   return html`<form class="card narrow" method="post" action="/site/${data.site}/send">
 <h1>Send <code>${data.verb}</code> to ${data.name}?</h1>
+${data.verbs[data.verb] && html`<p>${data.verbs[data.verb]}</p>`}
 ${'problem' in checked ? html`<p class="wrong" role="alert">${checked.problem}</p>` : argumentTable(checked.args)}
 <p class="quiet small">It is signed with the key <code>${data.keyId}</code>, and the site <code>${data.site}</code> notes who asked for it.</p>
 <input type="hidden" name="token" value="${data.formToken}"><input type="hidden" name="verb" value="${data.verb}"><input type="hidden" name="args" value="${data.argsText}">

@@ -1,5 +1,5 @@
 /** The first page: all sites at a glance, filtered, searched and page by page, worst first. */
-import { type Html, html } from '../../pages/html.ts';
+import { type Html, html, prose } from '../../pages/html.ts';
 import { sparkline } from '../../pages/sparkline.ts';
 import { formatAgo, formatCount, formatDuration, formatTime } from '../format.ts';
 import type { Point } from '../history.ts';
@@ -139,7 +139,7 @@ function tableRow(row: SiteRow, { now, queueCurve }: OverviewData): Html {
   }</td>
 <td class="number inline" data-head="Oldest">${row.oldestS === null || row.oldestS === 0 ? '' : formatDuration(row.oldestS * 1000)}</td>
 <td class="nowrap inline" data-head="Seen">${seen}</td>
-<td>${row.problem?.cause}</td></tr>`;
+<td>${row.problem !== null && prose(row.problem.cause)}</td></tr>`;
 }
 
 function pager(query: OverviewQuery, page: number, pages: number): Html {

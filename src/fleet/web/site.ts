@@ -1,5 +1,5 @@
 /** The page of one site: what is wrong and what to do, its numbers over time, devices, events. */
-import { type Html, html } from '../../pages/html.ts';
+import { type Html, html, prose } from '../../pages/html.ts';
 import { sparkline } from '../../pages/sparkline.ts';
 import { formatAgo, formatCount, formatTime, formatValue } from '../format.ts';
 import { type Point, RANGES, type Range } from '../history.ts';
@@ -67,7 +67,7 @@ function problemItem({
   code,
   grade,
 }: Omit<SiteProblem, 'grade' | 'key'> & { grade: string }): Html {
-  return html`<li class="is-${grade}"><strong>${cause}</strong><p>${advice}</p><p class="quiet small mono">${code}</p></li>`;
+  return html`<li class="is-${grade}"><strong>${prose(cause)}</strong><p>${prose(advice)}</p><p class="quiet small mono">${code}</p></li>`;
 }
 
 function curves({ site, range, curves: found, now }: SiteData): Html | null {
@@ -127,11 +127,11 @@ function deviceRow(device: SiteDevice, now: number): Html {
   const ago = (at: number | null) =>
     at !== null && html`<time title="${formatTime(at)}">${formatAgo(at, now)}</time>`;
   return html`<tr><td>${gradeBadge(device.grade)}</td><th scope="row">${device.id}</th>
-<td data-head="Profile">${device.profile}</td><td class="nowrap inline" data-head="Last message">${ago(device.lastMessageAt)}</td>
+<td class="nowrap" data-head="Profile">${device.profile}</td><td class="nowrap inline" data-head="Last message">${ago(device.lastMessageAt)}</td>
 <td class="nowrap inline" data-head="Last seen">${ago(device.lastSeenAt)}</td>
 <td class="number inline" data-head="Delivered">${formatCount(device.delivered)}</td><td class="number inline" data-head="Waiting">${formatCount(device.waiting)}</td>
 <td class="number inline" data-head="Failed">${formatCount(device.failed)}</td><td data-head="TLS" class="nowrap">${tlsWord(device.tls)}</td>
-<td>${device.problem !== null && html`${device.problem.cause} <span class="quiet">${device.problem.advice}</span>`}</td></tr>`;
+<td>${device.problem !== null && html`${prose(device.problem.cause)} <span class="quiet">${prose(device.problem.advice)}</span>`}</td></tr>`;
 }
 
 /** `TLS 1.0` for Node's `TLSv1`. */

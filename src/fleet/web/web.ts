@@ -9,7 +9,7 @@ import { PROBLEMS as PAGE_PROBLEMS } from '../../pages/problems.ts';
 import { createPageServer, type PageAnswer, type PageRequest, type PageRoute } from '../../pages/server.ts';
 import { createSessions, isFormToken, type Session } from '../../pages/sessions.ts';
 import { createDoor, type Door } from '../../pages/sign-in.ts';
-import { COMMAND_VERBS } from '../../report/settings.ts';
+import { COMMAND_VERBS, type CommandVerb } from '../../report/settings.ts';
 import type { FleetBroker } from '../broker.ts';
 import type { Commander } from '../commander.ts';
 import type { Fleet } from '../fleet.ts';
@@ -18,7 +18,7 @@ import { type History, RANGES, type Range } from '../history.ts';
 import { PROBLEMS } from '../problems.ts';
 import { QUEUE_KEY } from '../series.ts';
 import type { SiteDetail } from '../types.ts';
-import { checkArguments, commandCard, confirmPage } from './commands.ts';
+import { checkArguments, commandCard, confirmPage, type VerbHelp } from './commands.ts';
 import { overview, readQuery } from './overview.ts';
 import { PRODUCT } from './parts.ts';
 import { sitePage } from './site.ts';
@@ -30,7 +30,7 @@ export interface FleetWebDeps {
   history: Pick<History, 'curves' | 'events'>;
   broker: Pick<FleetBroker, 'trouble'>;
   /** Null where no key is at hand: then the pages only show. */
-  commands: { commander: Commander; keyId: string } | null;
+  commands: { commander: Commander; keyId: string; verbs: VerbHelp } | null;
   listen: { address: string; port: number };
   tls: { cert: string; key: string } | null;
   /** Hash of the password; null lets everybody in who can reach the page. */
@@ -92,14 +92,15 @@ export function createFleetWeb(deps: FleetWebDeps): FleetWeb {
   function commandsOf(site: SiteDetail, session: Session | null): Html | null {
     if (commands === null || session === null) return null;
     const sent = commands.commander.sent(site.site);
-    return commandCard({ site: site.site, sent, formToken: session.formToken, now: clock.now() });
+    const { verbs } = commands;
+    return commandCard({ site: site.site, verbs, sent, formToken: session.formToken, now: clock.now() });
   }
 
   /** Only a form of the session's own page gets through. */
   function withCommand(
     request: PageRequest,
     act: (command: {
-      verb: string;
+      verb: CommandVerb;
       argsText: string;
       session: Session;
       site: SiteDetail;
@@ -115,10 +116,14 @@ export function createFleetWeb(deps: FleetWebDeps): FleetWeb {
     return act({ verb, argsText: request.form.get('args') ?? '', session, site });
   }
 
-  function confirm(request: PageRequest, keyId: string): PageAnswer | Promise<PageAnswer> {
+  function confirm(
+    request: PageRequest,
+    { keyId, verbs }: NonNullable<FleetWebDeps['commands']>,
+  ): PageAnswer | Promise<PageAnswer> {
     return withCommand(request, ({ verb, argsText, session, site }) => {
       const { formToken } = session;
-      const main = confirmPage({ site: site.site, name: site.name, verb, argsText, formToken, keyId });
+      const { site: id, name } = site;
+      const main = confirmPage({ site: id, name, verb, verbs, argsText, formToken, keyId });
       // Not live: the question stays as it was asked.
       return htmlResponse(
         renderPage({ title: 'Confirm', product: PRODUCT, main, live: null, bar: bar(session) }),
@@ -148,17 +153,16 @@ export function createFleetWeb(deps: FleetWebDeps): FleetWeb {
     ...(door?.routes ?? []),
   ];
   if (commands !== null) {
-    const { commander, keyId } = commands;
     routes.push(
       {
         method: 'POST',
         path: new RegExp(`^/site/${SITE}/confirm$`),
-        handle: (request) => confirm(request, keyId),
+        handle: (request) => confirm(request, commands),
       },
       {
         method: 'POST',
         path: new RegExp(`^/site/${SITE}/send$`),
-        handle: (request) => send(request, commander),
+        handle: (request) => send(request, commands.commander),
       },
     );
   }
