@@ -150,7 +150,7 @@ async function comeUp(stage: Stage): Promise<void> {
 }
 
 async function stayAndMeasure(stage: Stage): Promise<void> {
-  const { plan, broker, sites, observer, fleet } = stage;
+  const { plan, sites, observer, fleet } = stage;
   const meters = metersOf(stage);
   const before = { carried: observer.carried(), scans: sites.figures().scans, at: performance.now() };
   const end = performance.now() + plan.minutes * 60_000;
