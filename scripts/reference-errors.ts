@@ -17,6 +17,7 @@ import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '
 import { PROBLEMS as NOTICE_PROBLEMS } from '../src/notices/problems.ts';
 import { PROBLEMS as PAGE_PROBLEMS } from '../src/pages/problems.ts';
 import { PROBLEMS as AGENT_PROBLEMS } from '../src/problems.ts';
+import { PROBLEMS as PACK_PROBLEMS } from '../src/profiles/pack-problems.ts';
 import { RELOAD_PROBLEMS } from '../src/reload.ts';
 import { PROBLEMS as COMMAND_PROBLEMS } from '../src/report/command-problems.ts';
 import { PROBLEMS as BROKER_PROBLEMS } from '../src/report/problems.ts';
@@ -121,7 +122,7 @@ function sections(): Section[] {
     {
       title: 'Commands over MQTT',
       intro: 'Why one was rejected or failed, as its sender reads it ([topics](topics.md)).',
-      rows: rowsOf(COMMAND_PROBLEMS),
+      rows: [...rowsOf(COMMAND_PROBLEMS), ...rowsOf(PACK_PROBLEMS)],
     },
     { title: 'The fleet', intro: '', rows: rowsOf(FLEET_PROBLEMS) },
     {

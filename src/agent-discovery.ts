@@ -16,6 +16,8 @@ export interface AgentDiscoveryDeps {
   log: Log;
   spool: Spool;
   profiles: Catalogue;
+  /** Counts changes of them. */
+  profileChanges(): number;
   inForce: InForce;
 }
 
@@ -28,11 +30,12 @@ export function createAgentDiscovery({
   log,
   spool,
   profiles,
+  profileChanges,
   inForce,
 }: AgentDiscoveryDeps): Discovery {
   return createDiscovery({
     ...{ clock, log, inForce: discoveryOf(inForce.config) },
-    judge: createJudge(profiles),
+    judge: createJudge(profiles, profileChanges),
     seen: () => sendersOf(spool),
     configuredAs: (address) => deviceAt(inForce.config, address),
     store: {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { adviceFor } from './advice.ts';
 import { readBoxKey } from './config/box-key.ts';
 import { changedKeys } from './config/compare.ts';
-import { checkConfig } from './config/load.ts';
+import { checkConfig, type ProfileIds } from './config/load.ts';
 import { givenDataDir, type LocateOptions, locateConfig, locateDataDir } from './config/locate.ts';
 import { formatProblem } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
@@ -81,7 +81,7 @@ function readAgain({ readConfig, inForce }: AgentDoctorDeps): {
 }
 
 export interface DiagnoseAlone extends LocateOptions {
-  profileIds: string[];
+  profileIds: ProfileIds;
   clock: Clock;
 }
 

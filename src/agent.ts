@@ -26,6 +26,7 @@ import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
 import { createJoin } from './join/join.ts';
 import { unpackNativeAddon } from './native.ts';
+import { catalogueOf, createProfilePacks } from './profile-packs.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { createReloader, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
 import { createRemoteVerbs } from './remote-verbs.ts';
@@ -123,6 +124,11 @@ export function createAgent(deps: AgentDeps): Agent {
       startWorker: deps.startWorker,
       onFatal: (error) => fatal.reject(error),
     });
+    const packs = createProfilePacks({
+      ...{ log: log.child({ room: 'profiles' }), dataDir: config.dataDir, builtIn: deps.profiles },
+      config: () => inForce.config,
+      record: (event) => spool.record(event),
+    });
     const routesInUse = createRoutesInUse({ clock, log: log.child({ room: 'routes' }), spool, key });
     inForce.routes = routesInUse.create(config);
     const dispatch = createDispatch({
@@ -140,7 +146,14 @@ export function createAgent(deps: AgentDeps): Agent {
       broker: () => report.broker(),
     });
     const discovery = createAgentDiscovery({
-      ...{ clock, spool, profiles: deps.profiles, inForce, log: log.child({ room: 'discovery' }) },
+      ...{
+        clock,
+        spool,
+        profiles: packs.catalogue,
+        profileChanges: packs.changes,
+        inForce,
+        log: log.child({ room: 'discovery' }),
+      },
     });
     const commands = createControlDeps(deps, {
       ...{ spool, dispatch, discovery, health, inForce, reload, restart },
@@ -153,6 +166,7 @@ export function createAgent(deps: AgentDeps): Agent {
         log: log.child({ room: 'doctor' }),
         broker: () => report.broker(),
       }),
+      updateProfiles: (request) => packs.update(request),
     });
     const control = createControlServer({
       ...{ ...commands, log: log.child({ room: 'control' }), dataDir: config.dataDir },
@@ -181,7 +195,7 @@ export function createAgent(deps: AgentDeps): Agent {
       spool,
       settings: config.intake,
       devices: config.devices,
-      profiles: deps.profiles,
+      profiles: packs.catalogue,
       certificate,
       onPart: (id) => join.noticed(id),
     });
@@ -192,6 +206,7 @@ export function createAgent(deps: AgentDeps): Agent {
     await started('control', control).start();
     started('start record', keepStartRecord(deps, spool));
     isStartRecorded = true;
+    await packs.load();
     await started('health', health).start();
     await startedBeside('discovery', discovery).start();
     started('routes', routesInUse);
@@ -210,7 +225,7 @@ export function createAgent(deps: AgentDeps): Agent {
     inForce.listeners = await startedBeside('intake', intake).start();
     const page = started(
       'web',
-      createBoxPage({ log: log.child({ room: 'web' }), authority, profiles: deps.profiles }),
+      createBoxPage({ log: log.child({ room: 'web' }), authority, profiles: packs.catalogue }),
     );
     const webPort = await page.show(config, certificate);
     const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
@@ -288,7 +303,16 @@ export function createAgent(deps: AgentDeps): Agent {
 
 type ControlParts = Pick<
   ControlDeps,
-  'spool' | 'dispatch' | 'discovery' | 'health' | 'broker' | 'reload' | 'setConfig' | 'restart' | 'diagnose'
+  | 'spool'
+  | 'dispatch'
+  | 'discovery'
+  | 'health'
+  | 'broker'
+  | 'reload'
+  | 'setConfig'
+  | 'restart'
+  | 'updateProfiles'
+  | 'diagnose'
 > & {
   inForce: InForce;
   intake(): Intake;
@@ -312,7 +336,10 @@ function createControlDeps(
       logTail: support.logTail,
       places: {
         ...{ file: configFile, env: support.env, dataDir: config.dataDir },
-        ...{ profileIds: [...profiles.keys()], schemaVersion: SCHEMA_VERSION },
+        ...{
+          profileIds: (dataDir) => [...catalogueOf(dataDir, profiles).keys()],
+          schemaVersion: SCHEMA_VERSION,
+        },
         version: { version: VERSION, built: BUILT },
       },
     },

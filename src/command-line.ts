@@ -17,6 +17,7 @@ import { describeError, type Log } from './core/log.ts';
 import type { FleetRunDeps } from './fleet-run.ts';
 import { createHeldLog } from './held-log.ts';
 import { createLog } from './log.ts';
+import { catalogueOf } from './profile-packs.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
 import { SCHEMA_VERSION } from './spool/migrations.ts';
 import { copyRestingSpool, inspectRestingSpool } from './spool-copy.ts';
@@ -25,7 +26,7 @@ import { processTerminal } from './terminal.ts';
 import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
 const profiles = builtInCatalogue();
-const profileIds = [...profiles.keys()].sort();
+const profileIds = (dataDir: string) => [...catalogueOf(dataDir, profiles).keys()].sort();
 
 type StartWorker = (data: unknown) => Worker;
 
@@ -36,7 +37,7 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     env: process.env,
     version: { version: VERSION, built: BUILT, node: process.version },
     profileIds,
-    profiles: () => profiles,
+    profiles: (dataDir) => (dataDir === null ? profiles : catalogueOf(dataDir, profiles)),
     boxAddresses,
     runAgent: (request) => runAgent(request, startWorker),
     ...{ inspectRestingSpool, schemaVersion: SCHEMA_VERSION },

@@ -105,7 +105,12 @@ export const VERBS = {
     args: nothing,
     input: (_, by) => ({ by }),
   },
-  'update-profiles': { help: '', command: 'profiles.update', args: nothing },
+  'update-profiles': {
+    help: 'Takes a signed pack of device profiles, which are in use at once, or goes back to the built-in ones.',
+    command: 'profiles.update',
+    args: COMMANDS['profiles.update'].input.omit({ by: true }),
+    input: (args, by) => ({ ...args, by }),
+  },
 } as const satisfies Record<CommandVerb, Verb>;
 
 /** Carries out what a signed command, or a button, asks for. */

@@ -1,9 +1,10 @@
 /** What every command of the command line has at hand. */
+import type { ProfileIds } from '../config/load.ts';
 import { type LocateOptions, locateDataDir } from '../config/locate.ts';
 import type { Config } from '../config/schema.ts';
 import { type ControlClient, createControlClient } from '../control/client.ts';
 import type { DoctorRequest } from '../control/protocol.ts';
-import type { ExitCode } from '../core/errors.ts';
+import { type ExitCode, OperatorError } from '../core/errors.ts';
 import type { EventRecord } from '../core/events.ts';
 import type { DiscoveryStep } from '../discovery/types.ts';
 import type { DoctorLine } from '../doctor/types.ts';
@@ -39,8 +40,9 @@ export interface CliDeps {
   output: Output;
   env: Record<string, string | undefined>;
   version: { version: string; built: string | null; node: string };
-  profileIds: string[];
-  profiles(): Catalogue;
+  profileIds: ProfileIds;
+  /** The catalogue: with a data folder also what is stored there. */
+  profiles(dataDir: string | null): Catalogue;
   /** IP addresses of this machine. */
   boxAddresses(): string[];
   /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
@@ -62,7 +64,8 @@ export interface CliDeps {
   sendFleet(request: SendRequest): Promise<ExitCode>;
 }
 
-export interface CliContext extends CliDeps {
+export interface CliContext extends Omit<CliDeps, 'profiles'> {
+  profiles(): Catalogue;
   options(): LocateOptions;
   /** Whether `--json` was given. */
   asJson(): boolean;
@@ -84,10 +87,21 @@ export function createContext(deps: CliDeps, read: () => Record<string, unknown>
   const dataDir = () => locateDataDir(options());
   return {
     ...deps,
+    profiles: () => deps.profiles(knownDataDir(dataDir)),
     options,
     asJson: () => read()['json'] === true,
     dataDir,
     client: () => createControlClient(dataDir()),
     exitCode: 0,
   };
+}
+
+/** What only shows the catalogue works without a config as well. */
+function knownDataDir(locate: () => string): string | null {
+  try {
+    return locate();
+  } catch (error) {
+    if (error instanceof OperatorError) return null;
+    throw error;
+  }
 }

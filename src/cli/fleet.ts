@@ -10,6 +10,8 @@ import { PROBLEMS } from '../fleet/problems.ts';
 import type { BrokerRequest, SendRequest, WebRequest } from '../fleet/request.ts';
 import { COMMAND_VERBS } from '../report/settings.ts';
 import type { CliContext } from './context.ts';
+import { makePack, type PackOptions } from './fleet-pack.ts';
+import { formatCount } from './output.ts';
 import { PROBLEMS as CLI_PROBLEMS } from './problems.ts';
 
 interface BrokerOptions {
@@ -49,6 +51,7 @@ export function addFleetCommand(program: Command, context: CliContext): void {
   // Watching is what `fleet` alone does: its options belong into the first help.
   fleet.addHelpText('after', () => `\n${watch.helpInformation()}`);
   addKeygen(fleet, context);
+  addPack(fleet, context);
   addSend(fleet, context);
 }
 
@@ -111,6 +114,22 @@ function addKeygen(fleet: Command, context: CliContext): void {
       context.output.line('In the config of a site that may be commanded with it, beside the public key:');
       context.output.line();
       context.output.line(key.config);
+    });
+}
+
+function addPack(fleet: Command, context: CliContext): void {
+  fleet
+    .command('pack')
+    .description('sign a pack of profiles, for `send ... update-profiles pack=@FILE`')
+    .argument('<folder>', 'catalogue, vendor or profile, such as firmware-profiles')
+    .requiredOption('--key <file>', 'private key, as `scanferry fleet keygen` makes it')
+    .option('--key-id <id>', 'name of the key at the sites (default: the name of its file)')
+    .requiredOption('--out <file>', 'file to write')
+    .action(async (folder: string, options: PackOptions) => {
+      const pack = await makePack(folder, options);
+      if (context.asJson()) context.output.json(pack);
+      else
+        context.output.line(`${options.out}: ${formatCount(pack.profiles, 'profile')}, ${pack.bytes} bytes`);
     });
 }
 

@@ -202,7 +202,8 @@ function builtIn(): CatalogueFile[] {
   return rawProfiles.map(({ path: name, json }) => ({ path: name, text: JSON.stringify(json) }));
 }
 
-function filesOf(folder: string): CatalogueFile[] {
+/** Files of a folder of profiles; throws OperatorError where there are none. */
+export function filesOf(folder: string): CatalogueFile[] {
   const unreadable = (detail: string, cause?: unknown) =>
     new OperatorError(PROBLEMS.folderUnreadable(folder, detail), { exitCode: 2, cause });
   if (!existsSync(folder)) throw unreadable('there is none');

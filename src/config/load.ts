@@ -20,9 +20,11 @@ export interface LoadOptions {
   /** Overrides `dataDir` of the file. */
   dataDir?: string | undefined;
   env: Record<string, string | undefined>;
-  /** Ids of the profile catalogue. */
-  profileIds: string[];
+  /** Ids of the profile catalogue, or those that are known with a data folder. */
+  profileIds: ProfileIds;
 }
+
+export type ProfileIds = readonly string[] | ((dataDir: string) => readonly string[]);
 
 export interface LoadedConfig {
   /** Null when there is at least one error. */
@@ -54,6 +56,11 @@ export function loadConfig(options: LoadOptions): { config: Config; warnings: Co
   return { config, warnings: problems };
 }
 
+/** Ids of the profiles that are known with a data folder. */
+export function knownProfiles(profileIds: ProfileIds, dataDir: string): readonly string[] {
+  return typeof profileIds === 'function' ? profileIds(dataDir) : profileIds;
+}
+
 function checkText(file: string, text: string, options: LoadOptions): LoadedConfig {
   const yaml = readYaml(file, text);
   const problems = [...yaml.problems];
@@ -81,7 +88,8 @@ function checkText(file: string, text: string, options: LoadOptions): LoadedConf
     ...parsed,
     routing: parsed.routing ?? [{ use: parsed.routes.map((route) => route.id) }],
   };
-  for (const finding of checkRules(config, options.profileIds))
+  const { profileIds } = options;
+  for (const finding of checkRules(config, knownProfiles(profileIds, config.dataDir)))
     add(finding.severity, finding.path, finding.message);
   return { config: hasErrors() ? null : config, problems, files };
 }

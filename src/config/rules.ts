@@ -11,7 +11,7 @@ export interface RuleFinding {
 }
 
 /** Checks a config that its schema has accepted. `profileIds` are those of the catalogue. */
-export function checkRules(config: Config, profileIds: string[]): RuleFinding[] {
+export function checkRules(config: Config, profileIds: readonly string[]): RuleFinding[] {
   return [
     ...repeated(config.routes, 'routes', 'id', (route) => route.id),
     ...repeated(config.devices, 'devices', 'id', (device) => device.id),
@@ -98,7 +98,7 @@ function unreachableRules(config: Config): RuleFinding[] {
   return findings;
 }
 
-function unknownProfiles(config: Config, profileIds: string[]): RuleFinding[] {
+function unknownProfiles(config: Config, profileIds: readonly string[]): RuleFinding[] {
   return config.devices.flatMap((device, index) =>
     device.profile === undefined || profileIds.includes(device.profile)
       ? []

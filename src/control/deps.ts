@@ -37,6 +37,8 @@ export interface ControlDeps {
   reload(by: string): Promise<ReloadReport>;
   /** Puts a new config in place and goes back to the old one if health gets worse; rejects with OperatorError when it can't be used. */
   setConfig(request: SetConfigRequest): Promise<SetConfigReport>;
+  /** Takes a signed pack of profiles, or the built-in ones again; rejects with OperatorError when it can't be trusted or used. */
+  updateProfiles(request: ProfilesRequest): Promise<ProfilesReport>;
   /** Ends the process in a moment, cleanly; the service manager starts it again. */
   restart(by: string): void;
 }
@@ -55,6 +57,21 @@ export interface SetConfigReport {
   warnings: string[];
   /** When it is kept for good unless health is worse before, epoch milliseconds. */
   until: number;
+}
+
+export interface ProfilesRequest {
+  /** A signed pack; null for the built-in profiles alone. */
+  pack: string | null;
+  by: string;
+}
+
+export interface ProfilesReport {
+  /** Profiles of the pack. */
+  profiles: number;
+  /** When it was made, epoch seconds. */
+  issued: number | null;
+  /** All profiles that are in use now. */
+  known: number;
 }
 
 /** What a reload did. */

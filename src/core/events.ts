@@ -13,6 +13,10 @@ export interface EventData {
   'config.kept': { by: string; changed: string[] };
   /** The former config is in force again; `code` and `cause` say what got worse. */
   'config.rolled-back': { by: string; changed: string[]; code: string; cause: string };
+  /** Profiles of a signed pack are in use, or with `issued` null the built-in ones alone again. */
+  'profiles.updated': { by: string; profiles: number; issued: number | null };
+  /** The stored pack was left out at the start. */
+  'profiles.ignored': { code: string; cause: string };
   'message.accepted': {
     message: string;
     device: string | null;

@@ -394,6 +394,9 @@ export const LIMITS = {
   patternWaysMax: 2_000_000,
   /** A folder of profiles that is checked; the catalogue has some hundred files. */
   profileFilesMax: 5000,
+  /** A signed pack of profiles: within a command, and unpacked; the whole catalogue has 30 KB and 130 KB. */
+  profilePackBytesMax: 96 * KIB,
+  profilePackUnpackedBytesMax: 4096 * KIB,
   /** One file of a profile; the longest has some ten KiB. */
   profileFileBytesMax: 256 * KIB,
 } as const;

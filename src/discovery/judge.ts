@@ -10,12 +10,22 @@ const CANDIDATES_MAX = 3;
 /** SNMP names that profiles may add to the questions; each costs every device a few bytes. */
 const OIDS_MAX = 40;
 
-/** Compiles the rules of the catalogue at the first question: most agents never search. */
-export function createJudge(catalogue: Catalogue): Judge {
-  let identifier: Identifier | null = null;
+/**
+ * Compiles the rules of the catalogue at the first question: most agents never search.
+ * @param changes counts changes of the catalogue; after one it is compiled anew.
+ */
+export function createJudge(catalogue: Catalogue, changes: () => number = () => 0): Judge {
+  let compiled: { identifier: Identifier; at: number } | null = null;
+
+  function currentIdentifier(): Identifier {
+    const at = changes();
+    if (compiled?.at !== at) compiled = { identifier: createIdentifier(catalogue), at };
+    return compiled.identifier;
+  }
+
   return {
     identify(signals): Identified {
-      identifier ??= createIdentifier(catalogue);
+      const identifier = currentIdentifier();
       const { verdict, profile: id, score, sentence, model, firmware, candidates } = identifier(signals);
       const profile = id === null ? undefined : catalogue.get(id);
       return {

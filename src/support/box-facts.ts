@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { readKnownSecrets } from '../config/known-secrets.ts';
-import { checkConfig } from '../config/load.ts';
+import { checkConfig, knownProfiles, type ProfileIds } from '../config/load.ts';
 import type { ConfigProblem } from '../config/problems.ts';
 import { showConfig } from '../config/shown.ts';
 import { describeError } from '../core/log.ts';
@@ -15,7 +15,7 @@ export interface BoxPlaces {
   file: string;
   dataDir: string;
   env: Record<string, string | undefined>;
-  profileIds: string[];
+  profileIds: ProfileIds;
   version: { version: string; built: string | null };
   /** Version of the spool's schema that this program writes. */
   schemaVersion: number;
@@ -54,14 +54,14 @@ function formatProblem({ severity, line, key, message }: ConfigProblem): string 
   return `line ${line ?? '-'}: ${severity}: ${key.replaceAll('.', '/')} ${message}`;
 }
 
-function versionsOf({ version, schemaVersion, profileIds }: BoxPlaces): Record<string, unknown> {
+function versionsOf({ version, schemaVersion, profileIds, dataDir }: BoxPlaces): Record<string, unknown> {
   return {
     scanferry: version.version,
     built: version.built,
     node: process.version,
     libraries: process.versions,
     spoolSchema: schemaVersion,
-    profiles: profileIds.length,
+    profiles: knownProfiles(profileIds, dataDir).length,
     system: systemName(),
     kernel: `${os.type()} ${os.release()} ${os.machine()}`,
     board: readFirstLine('/proc/device-tree/model'),

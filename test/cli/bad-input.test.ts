@@ -32,6 +32,10 @@ const COMMANDS: Record<string, { args?: string[]; needs: Needs }> = {
   'send-test': { args: ['anna@contoso.com'], needs: 'agent' },
   'fleet watch': { needs: 'nothing' },
   'fleet keygen': { args: ['--out', 'FOLDER/key'], needs: 'nothing' },
+  'fleet pack': {
+    args: ['FOLDER', '--key', 'FOLDER/key.key.pem', '--out', 'FOLDER/pack'],
+    needs: 'nothing',
+  },
   'fleet send': { args: ['reload', '--key', 'FOLDER/key.key.pem'], needs: 'nothing' },
   'profiles list': { needs: 'nothing' },
   'profiles show': { args: ['ricoh/mp'], needs: 'nothing' },

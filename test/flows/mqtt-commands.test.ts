@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, createSystemClock } from '../../src/core/clock.ts';
-import { generateKey } from '../../src/report/signing.ts';
+import { catalogueOf } from '../../src/profile-packs.ts';
+import { rawProfiles } from '../../src/profiles/catalogue.generated.ts';
+import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
+import type { CatalogueFile } from '../../src/profiles/check.ts';
+import { signPack } from '../../src/profiles/pack.ts';
+import { generateKey, readPrivateKey } from '../../src/report/signing.ts';
 import { createFastClock } from '../report/support/fast-clock.ts';
 import { type Observer, observe } from '../report/support/observer.ts';
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts';
@@ -269,5 +274,77 @@ describe('set-config', () => {
       data: { code: 'route.paused-by-operator' },
     });
     expect(configOf(site)).toBe(before);
+  });
+});
+
+describe('update-profiles', () => {
+  const id = 'generic/plain';
+  const plain = rawProfiles.find(({ path: name }) => name === `${id}/profile.json`)?.json as object;
+  const profile = (own: string, title: string): CatalogueFile => ({
+    ...{ path: `${own}/profile.json`, text: JSON.stringify({ ...plain, id: own, title }) },
+  });
+  /** The built-in profile under another title, so that the two can be told apart. */
+  const renamed = (title: string) => profile(id, title);
+  const packOf = (files: CatalogueFile[], more: { keyId?: string; pem?: string; now?: number } = {}) =>
+    signPack({
+      files,
+      key: readPrivateKey(more.pem ?? KEY.privatePem),
+      keyId: more.keyId ?? 'office',
+      now: more.now ?? Date.now(),
+    });
+  const stored = (site: MqttSite) => catalogueOf(path.join(site.agent.directory, 'data'), builtInCatalogue());
+
+  test('uses the profiles of a signed pack at once, after a restart, and no longer once it is removed', async () => {
+    const { office, seen, site, line } = await command(['update-profiles', 'set-config']);
+    const pack = await packOf([renamed('Renamed'), profile('acme/one', 'Added')]);
+    expect(await office.ask('update-profiles', { pack })).toMatchObject({
+      result: { profiles: 2, known: rawProfiles.length + 1 },
+    });
+    expect(await seen.json(`${ROOT}/event`, ofType('profiles.updated'))).toMatchObject({
+      data: { by: 'mqtt:office', profiles: 2 },
+    });
+    expect(stored(site).get(id)?.title).toBe('Renamed');
+    const withDevice = `dataDir: data\n${site.yaml(line())}`.replace(
+      'devices: []',
+      'devices: [{ id: copier-2f, address: 127.0.0.2, profile: acme/one }]',
+    );
+    expect(await office.ask('set-config', { config: withDevice })).toMatchObject({ state: 'succeeded' });
+    await site.restart('found');
+    await seen.json(`${ROOT}/info`, ({ connection }) => connection === 2);
+    const isIgnored = ({ type }: { type: string }) => type === 'profiles.ignored';
+    expect((await site.agent.agent.rooms.spool.events(0, 1000)).filter(isIgnored)).toEqual([]);
+    expect(await office.ask('update-profiles', { pack: null })).toMatchObject({
+      result: { profiles: 0, known: rawProfiles.length },
+    });
+    expect(stored(site).get(id)?.title).not.toBe('Renamed');
+  });
+
+  test('refuses one that is older, faulty, torn, or not signed by a key that may', async () => {
+    const { office, site } = await command(['update-profiles']);
+    const now = Date.now();
+    const codeOf = async (pack: string) => (await office.ask('update-profiles', { pack })).why?.code;
+    expect(await codeOf(await packOf([renamed('One')], { now }))).toBeUndefined();
+    expect(await codeOf(await packOf([renamed('Two')], { now: now - 60_000 }))).toBe('profiles.pack-older');
+    const [faulty] = [{ ...renamed('Three'), text: '{ "id": "x" }' }];
+    expect(await codeOf(await packOf([faulty]))).toBe('profiles.pack-faulty');
+    const stranger = generateKey().privatePem;
+    expect(await codeOf(await packOf([renamed('Four')], { pem: stranger }))).toBe(
+      'profiles.pack-bad-signature',
+    );
+    expect(await codeOf(await packOf([renamed('Five')], { keyId: 'paris' }))).toBe(
+      'profiles.pack-unknown-key',
+    );
+    expect(await codeOf('not.a.pack')).toBe('profiles.pack-unreadable');
+    expect(stored(site).get(id)?.title).toBe('One');
+  });
+
+  test('leaves a stored pack out when its key is no longer trusted', async () => {
+    const { office, seen, site, line } = await command(['update-profiles', 'flush']);
+    await office.ask('update-profiles', { pack: await packOf([renamed('Once')]) });
+    site.agent.rewrite(site.yaml(line().replace('update-profiles, ', '')));
+    await site.restart('found');
+    expect(await seen.json(`${ROOT}/event`, ofType('profiles.ignored'))).toMatchObject({
+      data: { code: 'profiles.pack-unknown-key' },
+    });
   });
 });

@@ -7,6 +7,7 @@ import { type Agent, type AgentStarted, createAgent } from '../../src/agent.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { type Clock, createSystemClock } from '../../src/core/clock.ts';
+import { catalogueOf } from '../../src/profile-packs.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
 import type { Catalogue } from '../../src/profiles/types.ts';
 import type { MessageDetail, MessageFilter } from '../../src/spool/types.ts';
@@ -58,7 +59,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
       file,
       text,
       env: { ...options.env },
-      profileIds: [...profiles.keys()],
+      profileIds: (dataDir) => [...catalogueOf(dataDir, profiles).keys()],
     });
     return { config, warnings: warnings.map(formatProblem) };
   };

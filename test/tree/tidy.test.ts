@@ -74,6 +74,7 @@ const TIME_CALLS = /(?<![.\w])(Date\.now\(\)|new Date\(\)|setTimeout\(|setInterv
 const MAY_READ_TIME = new Set([
   'core/clock.ts',
   'cli/filter.ts',
+  'cli/fleet-pack.ts',
   'cli/backup.ts',
   'cli/restore.ts',
   'cli/queue.ts',

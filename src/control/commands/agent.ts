@@ -1,7 +1,7 @@
-/** The agent itself: another config, or a new start. */
+/** The agent itself: another config, other profiles, or a new start. */
 import * as z from 'zod';
 import { LIMITS } from '../../core/limits.ts';
-import type { SetConfigReport } from '../deps.ts';
+import type { ProfilesReport, SetConfigReport } from '../deps.ts';
 import { command } from './command.ts';
 
 const by = z.string().min(1);
@@ -19,6 +19,18 @@ export const AGENT_COMMANDS = {
       by,
     }),
     (deps, input): Promise<SetConfigReport> => deps.setConfig(input),
+  ),
+
+  'profiles.update': command(
+    z.strictObject({
+      pack: z
+        .string()
+        .max(LIMITS.profilePackBytesMax)
+        .nullable()
+        .describe('The pack, as `scanferry fleet pack` makes it; null goes back to the built-in profiles.'),
+      by,
+    }),
+    (deps, input): Promise<ProfilesReport> => deps.updateProfiles(input),
   ),
 
   restart: command(z.strictObject({ by }), async (deps, input): Promise<{ version: string }> => {
