@@ -61,10 +61,16 @@ export function createReport(deps: ReportDeps): Report {
 
   async function onConnect(): Promise<void> {
     await state.connected();
+    // First, so that whoever sees the site online can command it.
+    await listen([
+      ...(settings.commandKeys.length > 0 ? [topics.commands] : []),
+      ...(settings.homeAssistant ? [HOME_ASSISTANT_STATUS] : []),
+      ...(buttons.areObeyed ? [topics.buttons] : []),
+    ]);
     const published = retained.republish();
     state.refresh();
     await published;
-    await listen();
+    await listen([topics.status]);
     state.published();
     isReady = true;
     feed.wake();
@@ -72,13 +78,7 @@ export function createReport(deps: ReportDeps): Report {
   }
 
   /** A broker that forbids to listen is no reason to be silent. */
-  async function listen(): Promise<void> {
-    const filters = [
-      topics.status,
-      ...(settings.commandKeys.length > 0 ? [topics.commands] : []),
-      ...(settings.homeAssistant ? [HOME_ASSISTANT_STATUS] : []),
-      ...(buttons.areObeyed ? [topics.buttons] : []),
-    ];
+  async function listen(filters: readonly string[]): Promise<void> {
     for (const filter of filters) {
       await connection.subscribe([filter], 1).catch((error: unknown) => {
         if (!(error instanceof BrokerUnavailable) || error.explanation.code !== 'mqtt.subscribe-refused')
