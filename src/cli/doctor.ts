@@ -1,8 +1,8 @@
 /** `scanferry doctor`: looks at the site and everything it sends to, and says what to do. */
 import { type Command, Option } from 'commander';
-import { isNotRunning } from '../control/client.ts';
+import { type ControlClient, isNotRunning } from '../control/client.ts';
 import type { DoctorRequest } from '../control/protocol.ts';
-import type { ExitCode } from '../core/errors.ts';
+import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { type DoctorLine, GROUPS, type Group } from '../doctor/types.ts';
 import { worst } from '../health/metric.ts';
 import type { CliContext } from './context.ts';
@@ -29,11 +29,22 @@ export function addDoctorCommand(program: Command, context: CliContext): void {
 
 /** By the agent where one runs, which knows how its routes stand; else by this process. */
 async function* linesOf(context: CliContext, request: DoctorRequest): AsyncGenerator<DoctorLine> {
+  const client = clientOf(context);
   try {
-    yield* context.client().diagnose(request);
+    if (client !== null) return yield* client.diagnose(request);
   } catch (error) {
     if (!isNotRunning(error)) throw error;
-    yield* context.diagnoseAlone(context.options(), request);
+  }
+  yield* context.diagnoseAlone(context.options(), request);
+}
+
+/** Null where the config is so wrong that it does not even say where the data folder is: one of the lines tells it. */
+function clientOf(context: CliContext): ControlClient | null {
+  try {
+    return context.client();
+  } catch (error) {
+    if (error instanceof OperatorError && error.exitCode === 2) return null;
+    throw error;
   }
 }
 
@@ -80,5 +91,6 @@ function summaryOf(lines: readonly DoctorLine[]): string {
     ...(failed === 0 ? [] : [`${failed} failed`]),
     ...(warned === 0 ? [] : [formatCount(warned, 'warning')]),
   ];
-  return `${parts.join(', ')}, ${count('ok')} ok. The first that failed is the one to mend first: the lines below it may depend on it.`;
+  const advice = failed > 1 ? ' Begin with the first that failed: those below it may depend on it.' : '';
+  return `${parts.join(', ')}, ${count('ok')} ok.${advice}`;
 }

@@ -186,7 +186,9 @@ async function faultFinding(
   settings: RouteSettings,
   context: RouteContext,
 ): Promise<Finding> {
-  const { why, reply } = fault;
+  const { why } = fault;
+  // The last word before a broken handshake was a good one and explains nothing.
+  const reply = fault.reply !== null && fault.reply.code >= 400 ? fault.reply : null;
   const name = `${settings.id}: ${placeOf(at, why)}`;
   const code = reply === null ? 'failed' : `${reply.code} ${reply.enhanced ?? ''}`.trim();
   const shown = reply?.text.split('\n') ?? [];

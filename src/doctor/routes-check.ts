@@ -22,7 +22,8 @@ async function* checkRoute(route: RouteSettings, context: CheckContext): AsyncGe
   const look = yield* examineRoute(route, {
     ...{ clock, log, resolver, signal, hostname, facts: agent?.facts ?? null },
   });
-  yield await spfOf(route, look, context);
+  const spf = await spfOf(route, look, context);
+  yield { ...spf, name: `${route.id}: ${spf.name}` };
   yield* standing === null
     ? notTried(route, look)
     : standingFindings(route, standing, { look, now: clock.now() });

@@ -23,6 +23,8 @@ export interface PostfixSite {
   postfix: Postfix;
   /** Everything between agent and Postfix passes it. */
   wiretap: Wiretap;
+  /** The name server that knows it. */
+  names: { address: string; port: number };
   /** `lines` is YAML of further top-level keys. */
   startAgent(options?: StartOptions & { lines?: string }): Promise<TestAgent>;
   stop(): Promise<void>;
@@ -48,6 +50,7 @@ export async function startPostfixSite(options: PostfixOptions = {}): Promise<Po
   return {
     postfix,
     wiretap,
+    names,
     startAgent: ({ env, listenerTls, lines = '', ...more } = {}) =>
       startTestAgent({
         yaml: siteLines(names, listenerTls) + routes + lines,
@@ -63,7 +66,8 @@ export async function startPostfixSite(options: PostfixOptions = {}): Promise<Po
   };
 }
 
-function siteLines(dns: { address: string; port: number }, tls = 'auto'): string {
+/** Everything of a config but its routes. */
+export function siteLines(dns: { address: string; port: number }, tls = 'auto'): string {
   return `site: { id: upstream }
 dns: { servers: ['${dns.address}:${dns.port}'] }
 intake:
