@@ -5,7 +5,7 @@
  * which cost 40 MiB.
  */
 import { Worker } from 'node:worker_threads';
-import { runCommandLine } from './command-line.ts';
+import { applyMemorySettings } from './memory-settings.ts';
 import { embeddedWorker } from './worker-embedded.ts';
 
 function startWorker(workerData: unknown): Worker {
@@ -16,6 +16,9 @@ function startWorker(workerData: unknown): Worker {
 }
 
 async function main(): Promise<void> {
+  applyMemorySettings(process);
+  // Not before: what starts again shall not load it twice.
+  const { runCommandLine } = await import('./command-line.ts');
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read has seen enough, as `head` does: that is no error.
     if (error.code === 'EPIPE') process.exit();

@@ -1,5 +1,5 @@
 /** The product is one file: copied to an empty folder with nothing beside it, it starts, spools and relays. */
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -51,6 +51,8 @@ routes:
 
   const agent = startProcess(process.execPath, ['scanferry.cjs', 'run', '--config', config], bare);
   await agent.waitForLine(/"event":"agent\.started"/);
+  // In the same process, with the settings that exist only before a start.
+  expect(readFileSync(`/proc/${agent.pid}/environ`, 'latin1')).toContain('MALLOC_ARENA_MAX=1');
   const sent = await sendScan({
     connect: { host: '127.0.0.1', port },
     tls: 'starttls',

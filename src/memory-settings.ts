@@ -1,0 +1,46 @@
+/**
+ * Settings of memory that the C library and V8 read once, before the program begins: the agent sets them and starts
+ * again in its place, in the same process. Why not in a service file: docs/decisions/0016-memory-settings.md.
+ */
+
+/** What the program starts again with; what an operator has set stands. */
+const ENVIRONMENT = {
+  // Each of a dozen threads would keep freed memory of its own.
+  MALLOC_ARENA_MAX: '1',
+  // Fixed: left to itself, glibc raises it with each large buffer that is freed, up to 32 MiB, and what is smaller
+  // is then not given back.
+  MALLOC_MMAP_THRESHOLD_: '131072',
+};
+
+/** Short-lived objects of a message fit; left to itself it grows to three times 16 MiB in each thread, and stays. */
+const YOUNG_GENERATION = '--max-semi-space-size=2';
+
+/** Set in what was started again, so that it goes on. */
+const MARK = 'SCANFERRY_MEMORY_SET';
+
+export interface ThisProcess {
+  argv: readonly string[];
+  env: NodeJS.ProcessEnv;
+  execPath: string;
+  execArgv: readonly string[];
+  /** Absent before Node.js 22.15 and outside POSIX: the agent then runs without these settings. */
+  execve?: typeof process.execve | undefined;
+}
+
+/** Starts the agent again with the settings where that is due, and then doesn't return. */
+export function applyMemorySettings(to: ThisProcess): void {
+  const isAgent = to.argv[2] === 'run';
+  if (to.env[MARK] !== undefined) {
+    delete to.env[MARK];
+    return;
+  }
+  if (!isAgent || to.execve === undefined) return;
+  const options = to.env['NODE_OPTIONS'] ?? '';
+  const isSized = `${options} ${to.execArgv.join(' ')}`.includes('semi-space-size');
+  to.execve(to.execPath, [to.execPath, ...to.execArgv, ...to.argv.slice(1)], {
+    ...ENVIRONMENT,
+    ...to.env,
+    NODE_OPTIONS: isSized ? options : `${options} ${YOUNG_GENERATION}`.trim(),
+    [MARK]: '1',
+  });
+}

@@ -1,0 +1,58 @@
+/** The agent starts again once, in its own place, with the settings that exist only before a start. */
+import { expect, test } from 'vitest';
+import { applyMemorySettings, type ThisProcess } from '../../src/memory-settings.ts';
+
+interface Started {
+  file: string;
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+}
+
+function processOf(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const started: Started[] = [];
+  const process: ThisProcess = {
+    ...{ argv: ['/usr/bin/node', '/opt/scanferry.cjs', ...args], env, execPath: '/usr/bin/node' },
+    execArgv: ['--trace-warnings'],
+    execve: (file: string, given: readonly string[] = [], environment: NodeJS.ProcessEnv = {}) => {
+      started.push({ file, args: given, env: environment });
+      return undefined as never; // The real one doesn't return.
+    },
+  };
+  applyMemorySettings(process);
+  return { process, started };
+}
+
+test('starts the agent again with the same arguments and the settings, and what was started goes on', () => {
+  const { started } = processOf(['run', '--config', 'a.yaml'], { PATH: '/bin', NODE_OPTIONS: '--inspect' });
+  expect(started).toEqual([
+    {
+      file: '/usr/bin/node',
+      args: ['/usr/bin/node', '--trace-warnings', '/opt/scanferry.cjs', 'run', '--config', 'a.yaml'],
+      env: expect.objectContaining({
+        PATH: '/bin',
+        MALLOC_ARENA_MAX: '1',
+        NODE_OPTIONS: '--inspect --max-semi-space-size=2',
+      }),
+    },
+  ]);
+  const again = processOf(['run', '--config', 'a.yaml'], { ...started[0]?.env });
+  expect(again.started).toEqual([]);
+  expect(Object.keys(again.process.env).filter((name) => name.startsWith('SCANFERRY'))).toEqual([]);
+});
+
+test('leaves what an operator has set', () => {
+  const { started } = processOf(['run'], {
+    MALLOC_ARENA_MAX: '4',
+    NODE_OPTIONS: '--max-semi-space-size=32',
+  });
+  expect(started[0]?.env).toMatchObject({
+    MALLOC_ARENA_MAX: '4',
+    NODE_OPTIONS: '--max-semi-space-size=32',
+  });
+});
+
+test('starts no other command again', () => {
+  for (const args of [['queue', 'list'], ['version'], [], ['send-test', 'run']]) {
+    expect(processOf(args).started).toEqual([]);
+  }
+});
