@@ -10,7 +10,9 @@ const INTRO = `# mqtt2prometheus (Debian: prometheus-mqtt-exporter) for Scanferr
 # and device, is not among them: their keys end in an id, and this exporter knows no wildcard. The last entries of the
 # list show how a route of yours is added.
 #
-# User and password: MQTT2PROM_MQTT_USER and MQTT2PROM_MQTT_PASSWORD in its environment.
+# User and password: MQTT2PROM_MQTT_USER and MQTT2PROM_MQTT_PASSWORD in its environment. An authority of your own for
+# the broker's certificate belongs into the system's store (update-ca-certificates): \`ca_cert\` works with a client
+# certificate only (tried with 0.1.7).
 `;
 
 const GRADE = {
@@ -35,7 +37,7 @@ export function renderMqttExporter(): string {
   });
   const config = {
     mqtt: {
-      server: 'tcp://127.0.0.1:1883',
+      server: 'ssl://broker.example:8884',
       topic_path: 'scanferry/v1/+/telemetry',
       device_id_regex: '^scanferry/v1/(?P<deviceid>[^/]+)/telemetry$',
       qos: 0,

@@ -43,7 +43,7 @@ async function startExporter(brokerPort: number): Promise<{ port: number; stop()
   const directory = await mkdtemp(path.join(tmpdir(), 'scanferry-exporter-'));
   const file = path.join(directory, 'config.yaml');
   const shipped = await readFile(at('mqtt2prometheus/mqtt-exporter.yaml'), 'utf8');
-  await writeFile(file, shipped.replace('127.0.0.1:1883', `127.0.0.1:${brokerPort}`));
+  await writeFile(file, shipped.replace('ssl://broker.example:8884', `tcp://127.0.0.1:${brokerPort}`));
   const port = await freePort();
   const program = startProcess('prometheus-mqtt-exporter', [
     ...['-config', file, '-listen-address', '127.0.0.1', '-listen-port', `${port}`],

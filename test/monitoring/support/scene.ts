@@ -3,7 +3,6 @@ import { createSystemClock } from '../../../src/core/clock.ts';
 import { createFleetBroker } from '../../../src/fleet/broker.ts';
 import { createFleet } from '../../../src/fleet/fleet.ts';
 import { createMetricsServer } from '../../../src/fleet/metrics-server.ts';
-import { createFastClock } from '../../report/support/fast-clock.ts';
 import { fullReadings } from '../../report/support/full-health.ts';
 import { type Observer, observe } from '../../report/support/observer.ts';
 import { startTestSite, type TestSite, testDevice } from '../../report/support/site.ts';
@@ -31,7 +30,7 @@ export async function startScene(): Promise<Scene> {
   const broker = await startMosquitto();
   const seen = await observe(broker.url, 'scanferry/#');
   const site = await startTestSite({
-    ...{ url: broker.url, id: SITE, readings: READINGS, clock: createFastClock(100) },
+    ...{ url: broker.url, id: SITE, readings: READINGS, settings: { telemetrySeconds: 5 } },
     devices: DEVICES.map((id) => testDevice(id)),
     facts: { routes: ROUTES, devices: DEVICES.map((id) => ({ id, name: id })) },
   });
