@@ -7,6 +7,7 @@ import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
 import { HELD_PART } from '../src/core/message-partial.ts';
+import { PROBLEMS as DEVICE_PROBLEMS } from '../src/devices/problems.ts';
 import { PROBLEMS as DISCOVERY_PROBLEMS } from '../src/discovery/problems.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
 import { PROBLEMS as DOCTOR_PROBLEMS } from '../src/doctor/problems.ts';
@@ -132,6 +133,7 @@ function sections(): Section[] {
       rows: rowsOf(DOCTOR_PROBLEMS),
     },
     { title: 'Looking for devices', intro: '', rows: rowsOf(DISCOVERY_PROBLEMS) },
+    { title: 'Letting devices in', intro: '', rows: rowsOf(DEVICE_PROBLEMS) },
     { title: 'Pages', intro: 'On the page of the box and the dashboard.', rows: rowsOf(PAGE_PROBLEMS) },
     {
       title: 'The agent, its config and the command line',

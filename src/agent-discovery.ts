@@ -37,7 +37,7 @@ export function createAgentDiscovery({
     ...{ clock, log, inForce: discoveryOf(inForce.config) },
     judge: createJudge(profiles, profileChanges),
     seen: () => sendersOf(spool),
-    configuredAs: (address) => deviceAt(inForce.config, address),
+    configuredAs: (address) => deviceAt(inForce, address),
     store: {
       load: () => spool.getFacts(FACTS),
       put: (key, value) => spool.putFact(FACTS, key, value),
@@ -73,7 +73,7 @@ function isOwn(address: string): boolean {
   return address === '' || address === '127.0.0.1' || address === '::1';
 }
 
-function deviceAt({ devices }: Pick<Config, 'devices'>, address: string): string | null {
+function deviceAt({ devices }: Pick<InForce, 'devices'>, address: string): string | null {
   return devices.find((device) => device.address === address)?.id ?? null;
 }
 

@@ -38,7 +38,7 @@ export function createAgentHealth(deps: AgentHealthDeps): HealthRoom {
     maxAgeHours: () => inForce.config.spool.maxAgeHours,
     routes: () => routeFacts(deps),
     devices: () =>
-      inForce.config.devices.map(({ id, address, profile }) => ({
+      inForce.devices.map(({ id, address, profile }) => ({
         ...{ id, address: address ?? null, profile: profile ?? null },
       })),
     broker: deps.broker,

@@ -23,7 +23,7 @@ export interface AgentNoticesDeps {
 export function createAgentNotices({ inForce, dispatch, ...deps }: AgentNoticesDeps): Notices {
   return createNotices({
     ...deps,
-    config: noticeConfig(inForce.config),
+    config: noticeConfig(inForce.config, inForce.devices),
     adviceFor,
     pauses: () => pausesOf(dispatch),
     canGoNow(recipient) {
@@ -36,8 +36,8 @@ export function createAgentNotices({ inForce, dispatch, ...deps }: AgentNoticesD
 }
 
 /** What the notices take from the config. */
-export function noticeConfig(config: Config): NoticeConfig {
-  const { site, intake, notices, routes, devices, spool } = config;
+export function noticeConfig(config: Config, devices: InForce['devices']): NoticeConfig {
+  const { site, intake, notices, routes, spool } = config;
   const ownDomains = [...new Set(routes.flatMap(domainsOf))];
   return {
     settings: notices ?? null,

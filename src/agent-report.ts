@@ -95,8 +95,8 @@ export function createAgentReport(deps: AgentReportDeps): AgentReport {
   };
 }
 
-function siteFacts({ config }: InForce, key: Buffer): SiteFacts {
-  const { site, routes, devices } = config;
+function siteFacts({ config, devices }: InForce, key: Buffer): SiteFacts {
+  const { site, routes } = config;
   return {
     ...{ id: site.id, name: site.name ?? site.id, version: VERSION, host: os.hostname() },
     config: configFingerprint(config, key),

@@ -1,6 +1,7 @@
 /** The agent: the only place that builds rooms, starts them in order, and stops them in reverse. */
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { createAgentDevices } from './agent-devices.ts';
 import { createAgentDiscovery } from './agent-discovery.ts';
 import { createAgentDoctor } from './agent-doctor.ts';
 import { createAgentHealth } from './agent-health.ts';
@@ -18,6 +19,7 @@ import type { Clock, Timer } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { LIMITS } from './core/limits.ts';
 import { describeError, type Log } from './core/log.ts';
+import type { Devices } from './devices/types.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import type { InForce } from './in-force.ts';
@@ -26,6 +28,7 @@ import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
 import { createJoin } from './join/join.ts';
 import { unpackNativeAddon } from './native.ts';
+import type { Notices } from './notices/types.ts';
 import { catalogueOf, createProfilePacks } from './profile-packs.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { createReloader, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
@@ -91,7 +94,7 @@ export function createAgent(deps: AgentDeps): Agent {
   /** What has been started, in order; what stands in one stage is stopped at the same time. */
   const running: Stoppable[][] = [];
   let rooms: Agent['rooms'] | null = null;
-  const inForce: InForce = { config, routes: [], listeners: [] };
+  const inForce: InForce = { config, routes: [], listeners: [], devices: config.devices };
   let reloader: Reloader | null = null;
   let isStartRecorded = false;
   const fatal = Promise.withResolvers<never>();
@@ -155,8 +158,17 @@ export function createAgent(deps: AgentDeps): Agent {
         log: log.child({ room: 'discovery' }),
       },
     });
+    let notices: Notices | null = null;
+    const devices = createAgentDevices({
+      ...{ clock, spool, inForce, discovery, log: log.child({ room: 'devices' }) },
+      ...{ profiles: packs.catalogue, profileChanges: packs.changes },
+      intake: () => requireRooms().intake,
+      notices: () => notices,
+      wake: () => dispatch.wake(),
+      refresh: () => report.refresh(),
+    });
     const commands = createControlDeps(deps, {
-      ...{ spool, dispatch, discovery, health, inForce, reload, restart },
+      ...{ spool, dispatch, devices, discovery, health, inForce, reload, restart },
       intake: () => requireRooms().intake,
       broker: () => report.broker(),
       setConfig: (request) => configTrial.set(request),
@@ -197,6 +209,7 @@ export function createAgent(deps: AgentDeps): Agent {
       devices: config.devices,
       profiles: packs.catalogue,
       certificate,
+      knowledge: devices,
       onPart: (id) => join.noticed(id),
     });
     rooms = { spool, dispatch, intake };
@@ -207,12 +220,13 @@ export function createAgent(deps: AgentDeps): Agent {
     started('start record', keepStartRecord(deps, spool));
     isStartRecorded = true;
     await packs.load();
+    await startDevices(started('devices', devices), inForce, intake);
     await started('health', health).start();
     await startedBeside('discovery', discovery).start();
     started('routes', routesInUse);
     await started('join', join).start();
     await started('dispatch', dispatch).start();
-    const notices = createAgentNotices({
+    notices = createAgentNotices({
       clock,
       spool,
       dispatch,
@@ -239,7 +253,19 @@ export function createAgent(deps: AgentDeps): Agent {
     reloader = started(
       'reload',
       createReloader({
-        ...{ log, spool, dispatch, intake, routesInUse, page, certificateFor, inForce, notices, report },
+        ...{
+          log,
+          spool,
+          dispatch,
+          intake,
+          devices,
+          routesInUse,
+          page,
+          certificateFor,
+          inForce,
+          notices,
+          report,
+        },
         readConfig: deps.readConfig,
       }),
     );
@@ -305,6 +331,7 @@ type ControlParts = Pick<
   ControlDeps,
   | 'spool'
   | 'dispatch'
+  | 'devices'
   | 'discovery'
   | 'health'
   | 'broker'
@@ -317,6 +344,13 @@ type ControlParts = Pick<
   inForce: InForce;
   intake(): Intake;
 };
+
+/** Those that were approved are known before anybody can connect. */
+async function startDevices(devices: Devices, inForce: InForce, intake: Intake): Promise<void> {
+  await devices.start();
+  inForce.devices = devices.withApproved(inForce.config.devices);
+  intake.replaceDevices([...inForce.devices]);
+}
 
 /** What the operator's commands act on, whoever asks. */
 function createControlDeps(

@@ -1,5 +1,6 @@
 /** What is in force at this moment: read anew at each use, so that a reload of the config takes effect at once. */
 import type { Config } from './config/schema.ts';
+import type { DeviceSettings } from './intake/settings.ts';
 import type { ListenerAddress } from './intake/types.ts';
 import type { Route } from './routes/types.ts';
 
@@ -8,4 +9,6 @@ export interface InForce {
   config: Config;
   routes: Route[];
   listeners: ListenerAddress[];
+  /** Devices of the config, and those that were approved. */
+  devices: readonly DeviceSettings[];
 }

@@ -12,6 +12,7 @@ import type { Config } from './config/schema.ts';
 import type { ReloadReport } from './control/deps.ts';
 import { type Explanation, OperatorError } from './core/errors.ts';
 import { describeError, type Log } from './core/log.ts';
+import type { Devices } from './devices/types.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import type { InForce } from './in-force.ts';
 import type { Intake, ServerCertificate } from './intake/types.ts';
@@ -26,6 +27,7 @@ export interface ReloaderDeps {
   spool: Spool;
   dispatch: Dispatch;
   intake: Intake;
+  devices: Pick<Devices, 'withApproved'>;
   routesInUse: RoutesInUse;
   page: BoxPage;
   notices: Pick<Notices, 'replace'>;
@@ -103,21 +105,26 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     void deps.routesInUse.retire(inForce.routes, whenFree);
     inForce.routes = routes;
     inForce.config = next;
-    await deps.notices.replace(noticeConfig(next));
+    inForce.devices = deps.devices.withApproved(next.devices);
+    await deps.notices.replace(noticeConfig(next, inForce.devices));
     deps.report.refresh();
   }
 
   /** Listeners and page, where the system has the last word. */
   async function openPlaces(next: Config): Promise<void> {
     const certificate = await deps.certificateFor(next.intake.hostname);
-    inForce.listeners = await deps.intake.reload(intakeOf(next, certificate));
+    inForce.listeners = await deps.intake.reload(intakeWith(next, certificate));
     try {
       await deps.page.show(next, certificate);
     } catch (error) {
       const before = await deps.certificateFor(inForce.config.intake.hostname);
-      inForce.listeners = await deps.intake.reload(intakeOf(inForce.config, before));
+      inForce.listeners = await deps.intake.reload(intakeWith(inForce.config, before));
       throw error;
     }
+  }
+
+  function intakeWith({ intake, devices }: Config, certificate: ServerCertificate) {
+    return { settings: intake, devices: deps.devices.withApproved(devices), certificate };
   }
 
   return {
@@ -133,8 +140,4 @@ export function createReloader(deps: ReloaderDeps): Reloader {
       await last;
     },
   };
-}
-
-function intakeOf({ intake, devices }: Config, certificate: ServerCertificate) {
-  return { settings: intake, devices, certificate };
 }

@@ -5,6 +5,7 @@ import { addBackupCommand } from './backup.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
+import { addDevicesCommand } from './devices.ts';
 import { addDiscoverCommand } from './discover.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addFleetCommand } from './fleet.ts';
@@ -38,6 +39,7 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addSendTestCommand,
   addFleetCommand,
   addProfilesCommand,
+  addDevicesCommand,
   addDiscoverCommand,
   addSheetCommand,
   addSecretCommand,

@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import { AGENT_COMMANDS } from './commands/agent.ts';
 import { BACKUP_COMMANDS } from './commands/backup.ts';
+import { DEVICE_COMMANDS } from './commands/devices.ts';
 import { DISCOVERY_COMMANDS } from './commands/discovery.ts';
 import { DOCTOR_COMMANDS } from './commands/doctor.ts';
 import { HEALTH_COMMANDS } from './commands/health.ts';
@@ -16,6 +17,7 @@ export const COMMANDS = {
   ...HEALTH_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...ROUTE_COMMANDS,
+  ...DEVICE_COMMANDS,
   ...DISCOVERY_COMMANDS,
   ...DOCTOR_COMMANDS,
   ...SEND_TEST_COMMANDS,

@@ -1,5 +1,6 @@
 /** What the operator's commands act on; agent.ts supplies it. */
 import type { Clock } from '../core/clock.ts';
+import type { Devices } from '../devices/types.ts';
 import type { Discovery } from '../discovery/types.ts';
 import type { Dispatch } from '../dispatch/types.ts';
 import type { DoctorLine } from '../doctor/types.ts';
@@ -16,6 +17,7 @@ export interface ControlDeps {
   now(): number;
   spool: Spool;
   dispatch: Dispatch;
+  devices: Pick<Devices, 'list' | 'show' | 'approve' | 'forget'>;
   discovery: Pick<Discovery, 'discover' | 'found'>;
   health: Pick<HealthRoom, 'look' | 'report' | 'devices'>;
   /** State of the connection to the MQTT broker; null where none is configured. */

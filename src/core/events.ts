@@ -84,6 +84,24 @@ export interface EventData {
     profile: string | null;
     device: string | null;
   };
+  /** Another profile than before speaks for a device to which nobody gave one; null: none is certain any more. */
+  'device.recognised': {
+    address: string;
+    device: string | null;
+    profile: string | null;
+    model: string | null;
+    firmware: string | null;
+    why: string;
+  };
+  /** A person has let a device in; `released` of its messages were waiting. */
+  'device.approved': {
+    device: string;
+    address: string;
+    profile: string | null;
+    by: string;
+    released: number;
+  };
+  'device.forgotten': { device: string | null; address: string; by: string };
   'device.tls-learned': { address: string; mode: 'implicit'; listener: string };
   'route.paused': {
     route: string;

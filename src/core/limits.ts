@@ -28,6 +28,10 @@ export const LIMITS = {
   helloBytesMax: 16 * KIB,
   /** Cipher suites remembered of a hello; old OpenSSL offers 80. */
   helloSuitesMax: 96,
+  /** What is measured of a device is written at most this often while it changes: SD cards wear. */
+  measuredSaveEveryMs: 60 * MINUTE,
+  /** Devices that were approved without an entry in the config; a site has a few dozen. */
+  approvedDevicesMax: 500,
   /** Pieces in which a hello may come before it is answered unread: each is a look at all before it. */
   helloPiecesMax: 64,
   /** Addresses whose sign-in failures, message counts and refusals are tracked at once. */

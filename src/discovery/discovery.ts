@@ -92,6 +92,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     },
     discover,
     found: () => kept.list(),
+    foundAt: (address) => kept.at(address),
   };
 }
 

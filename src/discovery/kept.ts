@@ -43,6 +43,7 @@ export interface KeptDevices {
   keep(device: FoundDevice, now: number): Promise<boolean>;
   /** All of them, by address. */
   list(): KeptDevice[];
+  at(address: string): FoundDevice | null;
 }
 
 export function createKeptDevices(deps: {
@@ -96,6 +97,10 @@ export function createKeptDevices(deps: {
       await dropOthersAt(device.address, key);
       await dropSurplus();
       return before === undefined;
+    },
+    at(address) {
+      for (const { device } of kept.values()) if (device.address === address) return device;
+      return null;
     },
     list: () =>
       [...kept.values()]

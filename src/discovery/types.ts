@@ -151,4 +151,6 @@ export interface Discovery {
   discover(request: DiscoverRequest): AsyncIterable<DiscoveryStep>;
   /** What searches have found so far, by address. */
   found(): KeptDevice[];
+  /** The one at this address; null where none was found. */
+  foundAt(address: string): FoundDevice | null;
 }

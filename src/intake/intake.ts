@@ -174,6 +174,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     start,
     reload,
     stop,
+    forgetTls: learned.forgetAddress,
     replaceDevices(devices) {
       policy = createPolicy(settings, devices);
       signIn.replaceDevices(devices);

@@ -17,6 +17,8 @@ export interface LearnedTls {
   learn(address: string, port: number, listener: string): void;
   /** For a device that has been set to plain text since. */
   forget(address: string, port: number): void;
+  /** For a device that nobody shall know any more. */
+  forgetAddress(address: string): void;
 }
 
 export function createLearnedTls(deps: { clock: Clock; log: Log; spool: Spool }): LearnedTls {
@@ -58,6 +60,9 @@ export function createLearnedTls(deps: { clock: Clock; log: Log; spool: Spool })
       const key = keyOf(address, port);
       if (learned.has(key)) log.info('device.tls-forgotten', { address, port });
       drop(key);
+    },
+    forgetAddress(address) {
+      for (const key of [...learned.keys()]) if (key.startsWith(`${PREFIX}${address} `)) drop(key);
     },
   };
 }

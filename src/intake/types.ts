@@ -65,6 +65,8 @@ export interface Intake {
   reload(change: IntakeChange): Promise<ListenerAddress[]>;
   /** Goes on with other devices; connections that are open keep what they began with. */
   replaceDevices(devices: DeviceSettings[]): void;
+  /** Forgets what was learned of how an address starts TLS. */
+  forgetTls(address: string): void;
   replaceCertificate(certificate: ServerCertificate): void;
   issueTestLogin(): TestLogin;
 }

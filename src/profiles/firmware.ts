@@ -1,5 +1,7 @@
 /** Firmware versions: their order, and what a profile says of TLS for one of them. */
+import { compileExtraction } from './rule.ts';
 import type { FirmwareRange, TlsRange } from './schema-behaviour.ts';
+import type { DeviceSignals } from './signals.ts';
 import type { DeviceProfile } from './types.ts';
 
 type Order = NonNullable<DeviceProfile['version']>['compare'];
@@ -29,6 +31,15 @@ function dottedNumbers(version: string): number[] {
 function dateNumbers(version: string): number[] {
   const digits = version.replaceAll(/\D/g, '').slice(0, 8);
   return digits.length === 8 ? [Number(digits)] : [];
+}
+
+/** The version that the signals of a device with this profile tell; null where they don't. */
+export function firmwareOf(profile: DeviceProfile, signals: DeviceSignals): string | null {
+  for (const extraction of profile.version?.from ?? []) {
+    const found = compileExtraction(extraction)(signals);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** Whether a version lies in a range; what can't be compared does not. */

@@ -1,0 +1,46 @@
+/** The register of devices in this agent: what it learns, and who is told when the known devices change. */
+import { noticeConfig } from './agent-notices.ts';
+import type { Clock } from './core/clock.ts';
+import type { Log } from './core/log.ts';
+import { createDevices } from './devices/devices.ts';
+import type { Devices } from './devices/types.ts';
+import type { Discovery } from './discovery/types.ts';
+import type { InForce } from './in-force.ts';
+import type { Intake } from './intake/types.ts';
+import type { Notices } from './notices/types.ts';
+import type { Catalogue } from './profiles/types.ts';
+import type { Spool } from './spool/types.ts';
+
+export interface AgentDevicesDeps {
+  clock: Clock;
+  log: Log;
+  spool: Spool;
+  profiles: Catalogue;
+  /** Counts changes of the catalogue. */
+  profileChanges(): number;
+  inForce: InForce;
+  discovery: Discovery;
+  /** Those that follow; each is asked for when it is needed, for they are built later. */
+  intake(): Pick<Intake, 'replaceDevices' | 'forgetTls'>;
+  notices(): Pick<Notices, 'replace'> | null;
+  wake(): void;
+  /** Tells the broker of other devices. */
+  refresh(): void;
+}
+
+export function createAgentDevices({ inForce, profiles, ...deps }: AgentDevicesDeps): Devices {
+  return createDevices({
+    ...{ clock: deps.clock, log: deps.log, spool: deps.spool, catalogue: profiles },
+    catalogueChanges: deps.profileChanges,
+    configured: () => inForce.config.devices,
+    discovery: deps.discovery,
+    async onKnown(devices) {
+      inForce.devices = devices;
+      deps.intake().replaceDevices(devices);
+      await deps.notices()?.replace(noticeConfig(inForce.config, devices));
+      deps.refresh();
+    },
+    forgetTls: (address) => deps.intake().forgetTls(address),
+    wake: deps.wake,
+  });
+}
