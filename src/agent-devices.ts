@@ -29,7 +29,7 @@ export interface AgentDevicesDeps {
 }
 
 export function createAgentDevices({ inForce, profiles, ...deps }: AgentDevicesDeps): Devices {
-  return createDevices({
+  const devices = createDevices({
     ...{ clock: deps.clock, log: deps.log, spool: deps.spool, catalogue: profiles },
     catalogueChanges: deps.profileChanges,
     configured: () => inForce.config.devices,
@@ -43,4 +43,13 @@ export function createAgentDevices({ inForce, profiles, ...deps }: AgentDevicesD
     forgetTls: (address) => deps.intake().forgetTls(address),
     wake: deps.wake,
   });
+  return {
+    ...devices,
+    /** Those that were approved are known before anybody can connect. */
+    async start() {
+      await devices.start();
+      inForce.devices = devices.withApproved(inForce.config.devices);
+      deps.intake().replaceDevices([...inForce.devices]);
+    },
+  };
 }

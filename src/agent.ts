@@ -15,11 +15,10 @@ import type { Config } from './config/schema.ts';
 import { createConfigTrial } from './config-trial.ts';
 import type { ControlDeps, ReloadReport } from './control/deps.ts';
 import { createControlServer } from './control/server.ts';
-import type { Clock, Timer } from './core/clock.ts';
+import type { Clock } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { LIMITS } from './core/limits.ts';
 import { describeError, type Log } from './core/log.ts';
-import type { Devices } from './devices/types.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import type { InForce } from './in-force.ts';
@@ -33,6 +32,7 @@ import { catalogueOf, createProfilePacks } from './profile-packs.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { createReloader, RELOAD_PROBLEMS, type Reloader } from './reload.ts';
 import { createRemoteVerbs } from './remote-verbs.ts';
+import { renewDaily } from './renewal.ts';
 import { createRoutesInUse } from './routes-in-use.ts';
 import { keepStartRecord, recordStop } from './run-record.ts';
 import { sendTestScan } from './send-test.ts';
@@ -81,8 +81,6 @@ export interface Agent {
   /** For the demo and tests; valid after start. */
   readonly rooms: { spool: Spool; dispatch: Dispatch; intake: Intake };
 }
-
-const DAY_MS = 24 * 3600 * 1000;
 
 interface Stoppable {
   name: string;
@@ -220,7 +218,7 @@ export function createAgent(deps: AgentDeps): Agent {
     started('start record', keepStartRecord(deps, spool));
     isStartRecorded = true;
     await packs.load();
-    await startDevices(started('devices', devices), inForce, intake);
+    await started('devices', devices).start();
     await started('health', health).start();
     await startedBeside('discovery', discovery).start();
     started('routes', routesInUse);
@@ -345,13 +343,6 @@ type ControlParts = Pick<
   intake(): Intake;
 };
 
-/** Those that were approved are known before anybody can connect. */
-async function startDevices(devices: Devices, inForce: InForce, intake: Intake): Promise<void> {
-  await devices.start();
-  inForce.devices = devices.withApproved(inForce.config.devices);
-  intake.replaceDevices([...inForce.devices]);
-}
-
 /** What the operator's commands act on, whoever asks. */
 function createControlDeps(
   { config, clock, profiles, configFile, support }: AgentDeps,
@@ -398,22 +389,4 @@ function openBoxAuthority({ config, clock, log }: AgentDeps, hostname: string): 
     clock,
     log: log.child({ room: 'intake' }),
   });
-}
-
-/** Looks once a day whether the certificate nears its end or the box has got another address. */
-function renewDaily(deps: AgentDeps, renew: () => Promise<void>): Stoppable {
-  let timer: Timer;
-  const look = async (): Promise<void> => {
-    try {
-      await renew();
-    } catch (error) {
-      deps.log.error('agent.certificate-not-renewed', { error: describeError(error) });
-    }
-    plan();
-  };
-  const plan = (): void => {
-    timer = deps.clock.schedule(DAY_MS, () => void look());
-  };
-  plan();
-  return { name: 'renewal', stop: async () => timer.cancel() };
 }
