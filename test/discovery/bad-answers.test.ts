@@ -103,7 +103,7 @@ beforeAll(async () => {
   const [a, b, c, d, e] = await Promise.all(Array.from({ length: 5 }, () => freePort()));
   ports = { snmp: a ?? 0, ipp: b ?? 0, http: c ?? 0, https: d ?? 0, mdns: e ?? 0 };
   await snmp(1, { spoil: () => bytes(40 + Math.floor(random() * 400)) });
-  await snmp(2, { spoil: (answer) => answer.subarray(0, Math.floor(random() * answer.length)) });
+  await snmp(2, { spoil: (answer) => answer.subarray(0, Math.floor(random() * 30)) });
   await snmp(3, { values: { '1.3.6.1.2.1.1.1.0': 'RICOH '.repeat(9000) } });
   await snmp(4, {
     ...RICOH,
