@@ -7,7 +7,8 @@ export const PLACEHOLDERS = {
   relayHost: 'Host name of the box.',
   relayAddress: 'Numeric address of the box.',
   port: 'Port of the box that suits this device.',
-  tlsMode: 'Encryption that suits this device: none, STARTTLS or SSL/TLS.',
+  tlsMode: 'Encryption that suits this device: none, STARTTLS, SSL/TLS, or any where nobody knows.',
+  signIn: 'on where the box has a login for this device, else off.',
   user: 'User name of the device’s login at the box, where it has one.',
   password: 'Password of that login.',
   from: 'Sender address of the device.',
@@ -17,6 +18,9 @@ export const PLACEHOLDERS = {
 } as const satisfies Record<string, string>;
 
 export type Placeholder = keyof typeof PLACEHOLDERS;
+
+/** What {{tlsMode}} and {{signIn}} can be; a field may call them otherwise. */
+const SETTING_VALUES = ['none', 'STARTTLS', 'SSL/TLS', 'any', 'on', 'off'] as const;
 
 const setupStep = z.strictObject({
   path: z
@@ -30,6 +34,10 @@ const setupStep = z.strictObject({
     .min(1)
     .max(200)
     .describe('What to enter or choose; a value of the box as {{relayHost}}, {{port}} and so on.'),
+  words: z
+    .partialRecord(z.enum(SETTING_VALUES), z.string().min(1).max(80))
+    .optional()
+    .describe('What this field calls the values of {{tlsMode}} and {{signIn}}, such as {"none": "Never"}.'),
   limit: z.string().min(1).max(160).optional().describe('What the field holds, such as 1 to 20 characters.'),
 });
 

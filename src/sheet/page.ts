@@ -48,8 +48,10 @@ ${groupByPath(steps).map(
 ${note !== null && html`<p>${note}</p>`}<p class="quiet small">${evidence}</p></section>`;
 }
 
+/** What stands after a semicolon explains, and is not entered. */
 function stepItem({ label, set, limit }: SheetStep): Html {
-  return html`<li>${label !== null && html`<b>${label}</b> `}<code>${set}</code>${limit !== null && html` <span class="quiet">${limit}</span>`}</li>`;
+  const [value = '', ...reasons] = set.split('; ');
+  return html`<li>${label !== null && html`<b>${label}</b> `}<code>${value}</code>${reasons.length > 0 && html` ${reasons.join('; ')}`}${limit !== null && html` <span class="quiet">${limit}</span>`}</li>`;
 }
 
 function errorSection(errors: Sheet['errors']): Html {

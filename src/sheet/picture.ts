@@ -9,12 +9,17 @@ const BOX = { width: 168, height: 56, y: 8 };
 const CAPTION_MAX = 16;
 const CAPTION_LINES_MAX = 5;
 const NAME_MAX = 20;
+/** A longer name is written smaller, up to here; one that is longer still is cut. */
+const SMALL_NAME_MAX = 27;
+const LINE_HEIGHT = 14;
 
 export function connectionPicture([first, second]: readonly [SheetLeg, SheetLeg]): Html {
   const middle = (WIDTH - BOX.width) / 2;
   const end = WIDTH - BOX.width;
   const words = `${first.from} to ${first.to}: ${first.encryption}. ${second.from} to ${second.to}: ${second.encryption}.`;
-  return html`<svg class="way" viewBox="0 0 ${WIDTH} 136" role="img" aria-label="${words}">
+  const lines = Math.max(inLines(first.encryption).length, inLines(second.encryption).length);
+  const height = Math.max(BOX.y + BOX.height + 2, BOX.y + BOX.height / 2 + 10 + lines * LINE_HEIGHT);
+  return html`<svg class="way" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${words}">
 ${station(0, first.from, 'device')}${station(middle, first.to, 'this box')}${station(end, second.to, 'mail')}
 ${leg(BOX.width, middle, first)}${leg(middle + BOX.width, end, second)}
 </svg>`;
@@ -23,7 +28,7 @@ ${leg(BOX.width, middle, first)}${leg(middle + BOX.width, end, second)}
 function station(x: number, name: string, kind: string): Html {
   const centre = x + BOX.width / 2;
   return html`<rect x="${x + 1}" y="${BOX.y}" width="${BOX.width - 2}" height="${BOX.height}" rx="8" class="station"/>
-<text x="${centre}" y="${BOX.y + 25}" class="name">${shorten(name)}</text>
+<text x="${centre}" y="${BOX.y + 25}" class="name${name.length > NAME_MAX && ' long'}">${shorten(name)}</text>
 <text x="${centre}" y="${BOX.y + 43}" class="kind">${kind}</text>`;
 }
 
@@ -34,7 +39,7 @@ function leg(from: number, to: number, { encryption, isEncrypted }: SheetLeg): H
   return html`<path d="M${from + 4} ${y}H${to - 12}" class="leg${!isEncrypted && ' clear'}"/>
 <path d="M${to - 12} ${y - 5}l8 5-8 5z" class="head"/>
 ${isEncrypted && lock(centre, y - 10)}
-${caption.map((line, index) => html`<text x="${centre}" y="${y + 18 + index * 14}" class="caption">${line}</text>`)}`;
+${caption.map((line, index) => html`<text x="${centre}" y="${y + 18 + index * LINE_HEIGHT}" class="caption">${line}</text>`)}`;
 }
 
 function lock(x: number, y: number): Html {
@@ -42,7 +47,7 @@ function lock(x: number, y: number): Html {
 }
 
 function shorten(name: string): string {
-  return name.length > NAME_MAX ? `${name.slice(0, NAME_MAX - 1)}…` : name;
+  return name.length > SMALL_NAME_MAX ? `${name.slice(0, SMALL_NAME_MAX - 1)}…` : name;
 }
 
 function inLines(text: string): string[] {

@@ -93,10 +93,10 @@ function wayOf(way: SetupWay, values: Values): SheetWay {
   return {
     title,
     evidence: `${GRADES[way.grade]}: ${way.source} (read ${way.date})${partial}`,
-    steps: way.steps.map(({ path, label, set, limit }) => ({
-      ...{ path, label: label ?? null, set: fill(set, values), limit: limit ?? null },
+    steps: way.steps.map(({ path, label, set, limit, words }) => ({
+      ...{ path, label: label ?? null, set: fill(set, values, words), limit: limit ?? null },
     })),
-    note: way.note ?? null,
+    note: way.note === undefined ? null : fill(way.note, values),
   };
 }
 
@@ -111,10 +111,15 @@ function legsOf({ name }: SheetDevice, box: SheetBox, { tls, versions }: Connect
     none: 'plain text, inside your network only',
     starttls: `${versions || 'TLS'}, by STARTTLS`,
     implicit: `${versions || 'TLS'}, from the first byte`,
-    any: 'as strong as the device can',
+    any: 'encrypted where the device can',
   };
   return [
-    { from: name, to: box.hostname, encryption: ways[tls], isEncrypted: tls !== 'none' },
+    {
+      from: name,
+      to: box.hostname,
+      encryption: ways[tls],
+      isEncrypted: tls === 'starttls' || tls === 'implicit',
+    },
     {
       from: box.hostname,
       to: 'Microsoft 365',

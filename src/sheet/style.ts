@@ -2,11 +2,10 @@
 import { type Html, rawStyle } from '../pages/html.ts';
 
 export const SHEET_STYLE: Html = rawStyle`
-@page { size: auto; margin: 11mm 13mm }
+@page { size: auto; margin: 10mm 13mm }
 :root { color-scheme: light }
 * { box-sizing: border-box }
 body { font: 13.5px/1.4 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: #16202a; background: #fff; max-width: 190mm; margin: 0 auto; padding: 16px }
-@media print { body { padding: 0; max-width: none; font-size: 11.5px } }
 header { display: flex; justify-content: space-between; gap: 16px; align-items: flex-start; border-bottom: 2px solid #0b5cad; padding-bottom: 8px }
 h1 { font-size: 1.7em; line-height: 1.2; margin: 0 }
 h2 { font-size: 1em; margin: 0 0 4px; color: #0b5cad }
@@ -23,12 +22,13 @@ code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .95e
 .steps { list-style: square }
 .mind { border-left: 4px solid #8a5300; background: #fff4e0; padding: 6px 10px; print-color-adjust: exact }
 .mind h2 { color: #8a5300 }
-figure { margin: 0; text-align: center; max-width: 130px }
+figure { margin: 0; text-align: center; max-width: 190px }
 figcaption { font-size: 8px; color: #55626f; overflow-wrap: anywhere }
 .qr { width: 92px; height: 92px; display: block; margin: 0 auto }
 .way { width: 100%; max-width: 720px; display: block }
 .way text { text-anchor: middle; font-size: 13px; fill: #16202a }
 .way .name { font-weight: 600 }
+.way .name.long { font-size: 10px }
 .way .kind, .way .caption { font-size: 11px; fill: #55626f }
 .way .station { fill: #f4f6f8; stroke: #9aa8b5 }
 .way .leg { stroke: #1a6b3c; stroke-width: 2.5; fill: none }
@@ -36,4 +36,5 @@ figcaption { font-size: 8px; color: #55626f; overflow-wrap: anywhere }
 .way .head { fill: #55626f }
 .way .bow { fill: none; stroke: #1a6b3c; stroke-width: 1.6 }
 .way .body { fill: #1a6b3c }
+@media print { body { padding: 0; max-width: none; font-size: 11px; line-height: 1.33 } section { margin-top: 7px } th, td { padding-top: 2px; padding-bottom: 2px } }
 `;

@@ -26,6 +26,7 @@ export function valuesOf(device: SheetDevice, box: SheetBox, connection: Connect
     relayAddress: address,
     port: connection.listener === null ? 'none yet' : String(connection.listener.port),
     tlsMode: tlsWord(connection),
+    signIn: login === null ? 'off' : 'on',
     user: login?.user ?? NOT_NEEDED,
     password: passwordShown(login),
     from: device.from ?? `an address of your own, such as scanner@${domain}`,
@@ -36,12 +37,16 @@ export function valuesOf(device: SheetDevice, box: SheetBox, connection: Connect
   return { fields, server, serverNote, warnings: misfits(device, fields, server) };
 }
 
-/** Replaces `{{name}}` by its value. Throws for a name that is no placeholder: the catalogue check knows them all. */
-export function fill(text: string, { fields }: Pick<Values, 'fields'>): string {
+/** Replaces `{{name}}` by its value, in the words of the field where it has its own. Throws for a name that is no placeholder: the catalogue check knows them all. */
+export function fill(
+  text: string,
+  { fields }: Pick<Values, 'fields'>,
+  words: Readonly<Record<string, string>> = {},
+): string {
   return text.replace(/\{\{(\w+)\}\}/g, (_whole, name: string) => {
     const value = (fields as Record<string, string | undefined>)[name];
     if (value === undefined) throw new Error(`there is no value for {{${name}}}`);
-    return value;
+    return words[value] ?? value;
   });
 }
 
