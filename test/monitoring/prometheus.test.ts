@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prometheusOf } from '../../src/fleet/metrics-text.ts';
 import { METRICS } from '../../src/health/index.ts';
 import type { MetricDescription } from '../../src/health/metric.ts';
+import { poll } from '../support/poll.ts';
 import { freePort, runOrThrow, startProcess, waitForPort } from '../support/processes.ts';
 import { type Panel, panelsOf, readDashboard } from './support/grafana.ts';
 import { PACKAGING } from './support/guarded-broker.ts';
-import { poll } from './support/poll.ts';
 import { type Prometheus, type Series, startPrometheus } from './support/prometheus.ts';
 import { DEVICES, ROUTES, type Scene, SITE, startFleetMetrics, startScene } from './support/scene.ts';
 

@@ -1,6 +1,7 @@
 /** The announcement to Home Assistant: against its schema, and its templates against what a site publishes. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startMosquitto } from '../support/mosquitto.ts';
+import { poll } from '../support/poll.ts';
 import { openTestSpool } from '../support/spool.ts';
 import { createFastClock } from './support/fast-clock.ts';
 import { fullReadings, withReading } from './support/full-health.ts';
@@ -82,9 +83,21 @@ async function attributes({ components, seen }: Scene, id: string): Promise<unkn
   return JSON.parse(rendered);
 }
 
-describe('the announcement', () => {
-  test('meets the schema of Home Assistant, is retained, and names each entity once', async () => {
-    const { announcement, components, seen } = await announced({ facts: { url: 'https://192.168.50.9/' } });
+describe('a site that is well', () => {
+  let scene: Scene;
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    scene = await announced({ facts: { url: 'https://192.168.50.9/' } });
+    // Kept until the last of these tests.
+    const kept = cleanups.splice(0);
+    stop = async () => {
+      for (const cleanup of kept.reverse()) await cleanup();
+    };
+  });
+  afterAll(() => stop());
+
+  test('is announced by the schema of Home Assistant, retained, each entity once', () => {
+    const { announcement, components, seen } = scene;
     expect(faultsOf(TOPIC, announcement)).toEqual([]);
     expect(seen.heard.find(({ topic }) => topic === TOPIC)).toMatchObject({ retain: true });
     expect(announcement['device']).toMatchObject({
@@ -109,15 +122,30 @@ describe('the announcement', () => {
     ]);
   });
 
-  test('names topics of its own site alone, beside the release that is meant for all', async () => {
-    const { announcement } = await announced();
-    const topics = JSON.stringify(announcement).match(/scanferry\/v1\/[^"]+/g) ?? [];
+  test('names topics of its own alone, beside the release that is meant for all', () => {
+    const topics = JSON.stringify(scene.announcement).match(/scanferry\/v1\/[^"]+/g) ?? [];
     expect(topics.length).toBeGreaterThan(10);
     expect(topics.filter((topic) => !topic.startsWith(`${ROOT}/`))).toEqual(['scanferry/v1/release']);
   });
 
-  test('is said again when Home Assistant starts', async () => {
-    const { seen } = await announced();
+  test('shows as such', async () => {
+    const telemetry = JSON.parse(latest(scene.seen, `${ROOT}/telemetry`)) as Json;
+    expect(await states(scene)).toEqual({
+      ...{ problem: 'OFF', grade: 'ok', cause: 'none', update: '1.2.3' },
+      queue: telemetry['spool_waiting_count'],
+      held: telemetry['spool_held_count'],
+      failed: telemetry['spool_failed_24h_count'],
+      oldest: telemetry['spool_oldest_age_s'],
+      room_used: telemetry['spool_quota_used_percent'],
+      disk_used: telemetry['box_disk_used_percent'],
+      temperature: telemetry['box_temperature_celsius'],
+      ...{ 'route_mail-box': 'open', 'device_copier-2f_seen': SEEN_AT, 'device_copier-2f_problem': 'OFF' },
+    });
+    expect(await attributes(scene, 'problem')).toEqual({ problems: [] });
+  });
+
+  test('is announced again when Home Assistant starts', async () => {
+    const { seen } = scene;
     const isAnnouncement = ({ topic }: { topic: string }) => topic === TOPIC;
     const before = seen.heard.filter(isAnnouncement).length;
     await seen.publish('homeassistant/status', 'online');
@@ -126,23 +154,25 @@ describe('the announcement', () => {
     );
   });
 
-  test('offers no button where the site would not obey it', async () => {
-    const { announcement, components } = await announced({ settings: { homeAssistantButtons: false } });
-    expect(faultsOf(TOPIC, announcement)).toEqual([]);
-    expect(Object.values(components).filter(({ platform }) => platform === 'button')).toEqual([]);
-  });
-
   test('has buttons that do what they say', async () => {
-    const { components, seen, site } = await announced();
+    const { components, seen, site } = scene;
     for (const id of ['flush', 'send_test']) {
       const { command_topic: topic, payload_press: press } = components[id] ?? {};
       await seen.publish(String(topic), String(press), { qos: 1 });
     }
-    await seen.until(() => site.asked.length === 2, 'both commands');
+    await poll(async () => (site.asked.length === 2 ? true : null), 'both commands');
     expect(site.asked.map(({ verb, by }) => [verb, by])).toEqual([
       ['flush', 'home-assistant'],
       ['send-test', 'home-assistant'],
     ]);
+  });
+});
+
+describe('the announcement', () => {
+  test('offers no button where the site would not obey it', async () => {
+    const { announcement, components } = await announced({ settings: { homeAssistantButtons: false } });
+    expect(faultsOf(TOPIC, announcement)).toEqual([]);
+    expect(Object.values(components).filter(({ platform }) => platform === 'button')).toEqual([]);
   });
 
   test('of a route and a device that are gone takes their entities away, before their topics are cleared', async () => {
@@ -197,23 +227,6 @@ describe('the announcement', () => {
 });
 
 describe('the templates', () => {
-  test('show a site that is well', async () => {
-    const scene = await announced();
-    const telemetry = JSON.parse(latest(scene.seen, `${ROOT}/telemetry`)) as Json;
-    expect(await states(scene)).toEqual({
-      ...{ problem: 'OFF', grade: 'ok', cause: 'none', update: '1.2.3' },
-      queue: telemetry['spool_waiting_count'],
-      held: telemetry['spool_held_count'],
-      failed: telemetry['spool_failed_24h_count'],
-      oldest: telemetry['spool_oldest_age_s'],
-      room_used: telemetry['spool_quota_used_percent'],
-      disk_used: telemetry['box_disk_used_percent'],
-      temperature: telemetry['box_temperature_celsius'],
-      ...{ 'route_mail-box': 'open', 'device_copier-2f_seen': SEEN_AT, 'device_copier-2f_problem': 'OFF' },
-    });
-    expect(await attributes(scene, 'problem')).toEqual({ problems: [] });
-  });
-
   test('show what is wrong, in as many characters as a state may have', async () => {
     const why = {
       code: 'route.sign-in.refused',

@@ -2,9 +2,9 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { poll } from '../../support/poll.ts';
 import { freePort, startProcess, waitForPort } from '../../support/processes.ts';
 import { PACKAGING } from './guarded-broker.ts';
-import { poll } from './poll.ts';
 
 const HOST = '127.0.0.1';
 
