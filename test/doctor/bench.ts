@@ -16,9 +16,11 @@ export interface Bench {
   remove(): void;
 }
 
-/** `files` lie beside the config. */
-export function createBench(files: Record<string, string> = {}): Bench {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-doctor-'));
+/** `files` lie beside the config; `directory` is that of an agent that has stopped. */
+export function createBench(
+  files: Record<string, string> = {},
+  directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-doctor-')),
+): Bench {
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(directory, name), text);
   return {
     directory,

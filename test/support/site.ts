@@ -64,6 +64,7 @@ export async function arrivedFor(sandbox: Sandbox, recipient: string): Promise<R
 
 export interface Site {
   sandbox: Sandbox;
+  addresses: SandboxAddresses;
   agent: TestAgent;
   arrived(recipient: string): Promise<ReceivedMessage>;
   /** What the spool keeps of the messages for `recipient`. */
@@ -80,6 +81,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   });
   return {
     sandbox,
+    addresses,
     agent,
     arrived: (recipient) => arrivedFor(sandbox, recipient),
     kept: (recipient) => agent.agent.rooms.spool.list({ recipient }, { limit: 100, before: null }),

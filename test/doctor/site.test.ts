@@ -1,0 +1,176 @@
+/** The box side of a site: listeners, config, files, spool and broker, with a running agent and without one. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createControlClient } from '../../src/control/client.ts';
+import type { DoctorLine, Group } from '../../src/doctor/types.ts';
+import { scanFrom } from '../flows/support/upstream.ts';
+import { startMosquitto } from '../support/mosquitto.ts';
+import { freePort } from '../support/processes.ts';
+import { type Site, siteYaml, startSite, startTenant } from '../support/site.ts';
+import { type Bench, createBench, verdictsIn } from './bench.ts';
+
+const textsOf = (lines: readonly DoctorLine[]) =>
+  Object.fromEntries(lines.map(({ name, text }) => [name.replace(/^port \d+/, 'port N'), text]));
+
+describe('a running agent', () => {
+  let site: Site;
+  const LISTENERS = [
+    '{ address: 127.0.0.1, port: 0, tls: auto, floor: legacy }',
+    '{ address: 127.0.0.1, port: 0, tls: implicit, floor: modern }',
+    '{ address: 127.0.0.1, port: 0, tls: none }',
+  ];
+
+  beforeAll(async () => {
+    site = await startSite({ listeners: LISTENERS });
+  });
+  afterAll(() => site.stop());
+
+  const control = () => createControlClient(path.join(site.agent.directory, 'data'));
+  const look = async (...only: Group[]) => (await control().call('doctor', { only })).lines;
+
+  test('shows its listeners, their certificate, and the TLS versions that each really offers', async () => {
+    const lines = await look('listeners');
+    expect(verdictsIn(lines)).toEqual([]);
+    expect(lines.map(({ name, text }) => `${name.replace(/^port \d+ on [\d.]+/, '')} ${text}`)).toEqual([
+      ' answers: 220 scanferry.local ESMTP Scanferry',
+      expect.stringMatching(
+        /^: certificate for scanferry\.local and every address of this box, until \d{4}-/,
+      ),
+      ': TLS TLS 1.0, TLS 1.1, TLS 1.2, TLS 1.3',
+      ' answers: 220 scanferry.local ESMTP Scanferry',
+      expect.stringMatching(/^: certificate for scanferry\.local /),
+      ': TLS TLS 1.2, TLS 1.3',
+      ' answers: 220 scanferry.local ESMTP Scanferry',
+    ]);
+  });
+
+  test('tells lines while others are still being found out, and ends when nobody reads', async () => {
+    for await (const { group } of control().diagnose({})) {
+      expect(group).toBe('box');
+      break;
+    }
+    expect((await look('spool')).length).toBeGreaterThan(0);
+  });
+
+  test('shows a spool that is durable, in order and empty', async () => {
+    const lines = await look('spool');
+    expect(verdictsIn(lines)).toEqual([]);
+    expect(textsOf(lines)).toMatchObject({
+      durability: expect.stringContaining('synchronous FULL'),
+      integrity: 'every table and index in order',
+      waiting: 'nothing waits',
+    });
+  });
+
+  test('has a config that was changed and not applied, then one that is broken', async () => {
+    const { addresses } = site;
+    site.agent.rewrite(siteYaml(addresses, { listeners: LISTENERS, spool: 'minFreeBytes: 1048576' }));
+    expect(verdictsIn(await look('config'))).toEqual([['warn', 'file', 'doctor.config-not-applied']]);
+    site.agent.rewrite('site: { id: Wrong Name }\n');
+    const broken = await look('config');
+    expect(new Set(verdictsIn(broken).map(([, , code]) => code))).toEqual(new Set(['doctor.config-error']));
+    site.agent.rewrite(siteYaml(addresses, { listeners: LISTENERS }));
+    expect(verdictsIn(await look('config'))).toEqual([]);
+  });
+
+  test('has a key that others may read', async () => {
+    const key = path.join(site.agent.directory, 'data', 'box.key');
+    chmodSync(key, 0o644);
+    const lines = await look('config');
+    chmodSync(key, 0o600);
+    expect(verdictsIn(lines)).toEqual([['fail', 'file modes', 'doctor.file-open']]);
+    expect(lines.at(-1)?.why?.advice).toBe(`Run \`chmod 600 ${key}\`.`);
+  });
+
+  test('has a route that was paused by hand, and says how it goes on', async () => {
+    await control().call('routes.pause', { id: 'direct', by: 'the test' });
+    await scanFrom(site.agent, { to: ['desk@contoso.com'] });
+    const lines = await look('routes');
+    await control().call('routes.resume', { id: 'direct', by: 'the test' });
+    expect(verdictsIn(lines)).toEqual([['warn', 'direct: sending', 'doctor.route-paused']]);
+    expect(lines.at(-1)?.why?.advice).toContain('scanferry routes resume direct');
+  });
+});
+
+describe('without an agent', () => {
+  let bench: Bench;
+  let tenant: Awaited<ReturnType<typeof startTenant>>;
+
+  beforeAll(async () => {
+    tenant = await startTenant();
+    bench = createBench({ 'ca.pem': tenant.addresses.caPem });
+  });
+  afterAll(async () => {
+    bench.remove();
+    await tenant.sandbox.stop();
+  });
+
+  const yamlWith = (options: Parameters<typeof siteYaml>[1]) => siteYaml(tenant.addresses, options);
+
+  test('the ports are free for it, or taken by another program, which is named as the cause', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const address = other.address();
+    const taken = typeof address === 'object' ? address?.port : undefined;
+    const ports = [await freePort('127.0.0.1'), taken];
+    const lines = await bench.diagnose(
+      yamlWith({ listeners: ports.map((port) => `{ address: 127.0.0.1, port: ${port} }`) }),
+      ['listeners'],
+    );
+    other.close();
+    expect(verdictsIn(lines)).toEqual([
+      ['warn', 'agent', 'doctor.agent-stopped'],
+      ['fail', `port ${taken} on 127.0.0.1`, 'doctor.port-taken'],
+    ]);
+  });
+
+  test('there is no spool yet, which is well', async () => {
+    const lines = await bench.diagnose(yamlWith({}), ['spool']);
+    expect(lines.map(({ grade, text }) => [grade, text])).toEqual([
+      ['ok', 'none yet; the first start makes it'],
+    ]);
+  });
+
+  test('a config that is wrong is told line by line, with everything that needs none', async () => {
+    const lines = await bench.diagnose('site: { id: Wrong Name }\nroutes: [{ id: x, kind: pigeon }]\n');
+    expect(new Set(lines.map(({ group }) => group))).toEqual(new Set(['box', 'config']));
+    const causes = lines
+      .filter(({ why }) => why?.code === 'doctor.config-error')
+      .map(({ why }) => why?.cause);
+    expect(causes).toHaveLength(2);
+    expect(causes[0]).toMatch(/scanferry\.yaml:2: error: site\.id: /);
+  });
+
+  test.each([
+    ['lets the site in', 'box', 'ok', undefined],
+    ['refuses its password', 'wrong', 'fail', 'mqtt.not-authorized'],
+  ] as const)('a broker that %s is tried once', async (_, password, grade, code) => {
+    const broker = await startMosquitto({ passwords: { site: 'box' } });
+    const more = [`mqtt: { url: '${broker.url}', password: { env: MQTT } }`];
+    const [line] = await bench.diagnose(yamlWith({ more }), ['broker'], { MQTT: password });
+    await broker.stop();
+    expect([line?.grade, line?.why?.code]).toEqual([grade, code]);
+  });
+
+  test('a broker that is not there is named', async () => {
+    const more = [`mqtt: { url: 'mqtt://127.0.0.1:${await freePort('127.0.0.1')}' }`];
+    const lines = await bench.diagnose(yamlWith({ more }), ['broker']);
+    expect(lines.map(({ why }) => why?.code)).toEqual(['mqtt.unreachable']);
+  });
+});
+
+test('the spool of a stopped agent is looked through, and a damaged one is told', async () => {
+  const site = await startSite();
+  await scanFrom(site.agent, { to: ['desk@contoso.com'] });
+  await site.agent.settled(1);
+  await site.agent.stop({ keep: true });
+  const bench = createBench({}, site.agent.directory);
+  const look = () => bench.diagnose(siteYaml(site.addresses), ['spool']);
+  expect(verdictsIn(await look())).toEqual([]);
+  writeFileSync(path.join(bench.directory, 'data', 'spool.db'), Buffer.alloc(64 * 1024, 0x5a));
+  expect(verdictsIn(await look())).toEqual([['fail', 'integrity', 'doctor.spool-damaged']]);
+  bench.remove();
+  await site.sandbox.stop();
+});
