@@ -1,8 +1,9 @@
 /** The routes: each looked at by `examineRoute`, then SPF of its domains, and how it stands in the running agent. */
+import type { Explanation } from '../core/errors.ts';
 import { domainOf } from '../core/message.ts';
 import { countWords, durationWords } from '../health/words.ts';
 import type { RouteSettings } from '../routes/settings.ts';
-import { fail, graded, ok } from './findings.ts';
+import { graded, ok, warn } from './findings.ts';
 import { PROBLEMS } from './problems.ts';
 import { examineRoute, type RouteLook } from './route-check.ts';
 import { examineSpf } from './spf-check.ts';
@@ -78,17 +79,35 @@ function pauseFinding(
   pause: RoutePauseFacts,
   { id, look, now, whom }: { id: string; look: RouteLook; now: number; whom: string },
 ): Finding {
-  const { code, cause, needsPerson, reply, since, until } = pause;
+  const { code, needsPerson, reply, since, until } = pause;
   const text = `${whom} for ${durationWords(now - since)}`;
-  const detail = reply === null ? [] : reply.split('\n');
-  if (code === BY_OPERATOR) return graded('warn', { name, text, why: PROBLEMS.pausedByOperator(id), detail });
-  const isSeen = look.codes.includes(code);
-  const resume = `\`scanferry routes resume ${id}\` tries at once`;
+  if (code === BY_OPERATOR) return warn(name, text, PROBLEMS.pausedByOperator(id));
   const next =
-    until > now ? `by itself it is tried in ${durationWords(until - now)}` : 'it is tried by itself soon';
-  const then = isSeen
-    ? `Then ${resume}; ${next}.`
-    : `The lines above can't show that, or it is mended already: ${resume}; ${next}.`;
-  const why = { code, cause, advice: `${pause.advice} ${then}` };
-  return needsPerson ? fail(name, text, why, detail) : graded('warn', { name, text, why, detail });
+    until > now ? `by itself it goes on in ${durationWords(until - now)}` : 'by itself it goes on soon';
+  const resume = `\`scanferry routes resume ${id}\` tries at once, ${next}`;
+  const isTold = look.codes.includes(code);
+  const why = isTold ? asTold(code, resume) : asMet(pause, resume, look.codes.length === 0);
+  const detail = isTold || reply === null ? [] : reply.split('\n');
+  return graded(needsPerson ? 'fail' : 'warn', { name, text, why, detail });
+}
+
+/** The code stays that of the line above. */
+function asTold(code: string, resume: string): Explanation {
+  return {
+    code,
+    cause: 'The agent waits for the reason told above.',
+    advice: `When that is mended: ${resume}.`,
+  };
+}
+
+/** What no line above has shown; `isGood` where all of them are well. */
+function asMet({ code, cause, advice }: Explanation, resume: string, isGood: boolean): Explanation {
+  const seen = isGood
+    ? 'The lines above are good, so either that is mended, or it shows only when a message is sent.'
+    : "The lines above don't show that.";
+  return {
+    code,
+    cause: `The agent waits because of what it met when it sent: ${cause}`,
+    advice: `${seen} ${advice} When that is done: ${resume}.`,
+  };
 }

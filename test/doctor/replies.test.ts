@@ -144,10 +144,13 @@ describe('the pause of the agent shows', () => {
     expect(line).toMatchObject({
       grade: pause.needsPerson ? 'fail' : 'warn',
       detail: text.split('\n'),
-      why: { code: `reply.${row}`, cause: pause.cause },
+      why: {
+        code: `reply.${row}`,
+        cause: `The agent waits because of what it met when it sent: ${pause.cause}`,
+      },
     });
     expect(line?.why?.advice).toContain(`\`scanferry routes resume ${way}\``);
-    expect(line?.why?.advice).toContain("can't show that");
+    expect(line?.why?.advice).toContain('it shows only when a message is sent');
     expect(grade).toBe(line?.grade);
   });
 });
