@@ -3,7 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { catalogueModule, findProfiles } from './generate-catalogue.ts';
+import { renderReadAnError } from './howto-errors.ts';
+import { renderAnswers, renderWay } from './howto-ways.ts';
 import { renderMqttExporter } from './mqtt-exporter.ts';
+import { renderCommands } from './reference-commands.ts';
 import { renderErrors, renderReplies } from './reference-errors.ts';
 import { renderMetrics } from './reference-metrics.ts';
 import { renderProfileSchema, renderProfiles } from './reference-profiles.ts';
@@ -16,6 +19,12 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 /** Generated file → its content. A new reference page is one line here. */
 const GENERATED: Record<string, () => string | Promise<string>> = {
   'src/profiles/catalogue.generated.ts': () => catalogueModule(findProfiles()),
+  'docs/howto/init.md': renderAnswers,
+  'docs/howto/read-an-error.md': renderReadAnError,
+  'docs/howto/send-by-submission.md': () => renderWay('submission'),
+  'docs/howto/send-directly.md': () => renderWay('direct-send'),
+  'docs/howto/send-through-a-connector.md': () => renderWay('connector'),
+  'docs/reference/commands.md': renderCommands,
   'docs/reference/settings.md': renderSettings,
   'docs/reference/replies.md': renderReplies,
   'docs/reference/errors.md': renderErrors,

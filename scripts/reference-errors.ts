@@ -26,6 +26,7 @@ import { MESSAGES } from '../src/routes/explanations.ts';
 import { FAULTS } from '../src/routes/faults.ts';
 import { renderReplyTable } from '../src/routes/replies.ts';
 import { REFUSED, SIGN_IN_ERRORS, signInWaiting, UNAVAILABLE } from '../src/routes/sign-in-errors.ts';
+import { PROBLEMS as SETUP_PROBLEMS } from '../src/setup/problems.ts';
 import { PROBLEMS as SHEET_PROBLEMS } from '../src/sheet/problems.ts';
 import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
 import { PROBLEMS as SUPPORT_PROBLEMS } from '../src/support/problems.ts';
@@ -147,6 +148,7 @@ function sections(): Section[] {
         ...rowsOf(CLI_PROBLEMS),
         ...rowsOf(BACKUP_PROBLEMS),
         ...rowsOf(SUPPORT_PROBLEMS),
+        ...rowsOf(SETUP_PROBLEMS),
         ...rowsOf(SHEET_PROBLEMS),
         portTaken('…', 443, '…'),
       ],

@@ -17,6 +17,7 @@ import { describeError, type Log } from './core/log.ts';
 import type { FleetRunDeps } from './fleet-run.ts';
 import { createHeldLog } from './held-log.ts';
 import { createLog } from './log.ts';
+import { createNameResolver } from './name-resolver.ts';
 import { catalogueOf } from './profile-packs.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
 import { SCHEMA_VERSION } from './spool/migrations.ts';
@@ -40,6 +41,11 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     profiles: (dataDir) => (dataDir === null ? profiles : catalogueOf(dataDir, profiles)),
     boxAddresses,
     runAgent: (request) => runAgent(request, startWorker),
+    setup: {
+      clock: createSystemClock(CLOCK_FLOOR_MS),
+      log: createLog('silent'),
+      resolver: createNameResolver,
+    },
     ...{ inspectRestingSpool, schemaVersion: SCHEMA_VERSION },
     copyRestingSpool: (dataDir, options) =>
       copyRestingSpool({ dataDir, startWorker, log: createLog('warn') }, options),

@@ -10,6 +10,7 @@ import type { DiscoveryStep } from '../discovery/types.ts';
 import type { DoctorLine } from '../doctor/types.ts';
 import type { SendRequest, WatchRequest } from '../fleet/request.ts';
 import type { Catalogue } from '../profiles/types.ts';
+import type { SetupDeps } from '../setup/look.ts';
 import type { Output } from './output.ts';
 
 export interface RunRequest extends LocateOptions {
@@ -47,6 +48,8 @@ export interface CliDeps {
   boxAddresses(): string[];
   /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
   runAgent(request: RunRequest): Promise<ExitCode>;
+  /** What `init` tries its answers with. */
+  setup: SetupDeps;
   /** Looks through the spool of a data folder in which no agent runs; null where there is none. */
   inspectRestingSpool(dataDir: string): RestingSpool | null;
   /** Version of the spool's schema that this program writes. */

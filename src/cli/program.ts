@@ -11,6 +11,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { addFleetCommand } from './fleet.ts';
 import { addHealthCommand } from './health.ts';
 import { addHistoryCommand } from './history.ts';
+import { addInitCommand } from './init.ts';
 import { reportError } from './output.ts';
 import { PROBLEMS } from './problems.ts';
 import { addProfilesCommand } from './profiles.ts';
@@ -28,6 +29,7 @@ import { addVersionCommand } from './version.ts';
 
 const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addRunCommand,
+  addInitCommand,
   addCheckCommand,
   addStatusCommand,
   addHealthCommand,
@@ -50,11 +52,8 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addVersionCommand,
 ];
 
-/** Parses `argv` (without node and script), runs the command, returns the exit code. Never throws. */
-export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
-  if (!isNodeNewEnough(deps.version.node)) {
-    return reportError(deps.output, nodeTooOld(deps.version.node), argv.includes('--json'));
-  }
+/** Every command there is; nothing is run. */
+export function createProgram(deps: CliDeps): { program: Command; context: CliContext } {
   const program = new Command('scanferry')
     .description(
       'Takes mail from scanners and copiers as they are, keeps it safe, and hands it to Microsoft 365.',
@@ -71,6 +70,15 @@ export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
     .showHelpAfterError('Add --help to see how it is used.');
   const context = createContext(deps, () => program.opts());
   for (const add of COMMANDS) add(program, context);
+  return { program, context };
+}
+
+/** Parses `argv` (without node and script), runs the command, returns the exit code. Never throws. */
+export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
+  if (!isNodeNewEnough(deps.version.node)) {
+    return reportError(deps.output, nodeTooOld(deps.version.node), argv.includes('--json'));
+  }
+  const { program, context } = createProgram(deps);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return context.exitCode;

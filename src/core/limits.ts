@@ -378,6 +378,8 @@ export const LIMITS = {
   /** Doctor: what time it is, asked of a time server (UDP, within one round trip) and over HTTPS. */
   doctorTimeServerMaxMs: 3 * SECOND,
   doctorHttpsMaxMs: 10 * SECOND,
+  /** Setting up: one live test of an answer; a closed port takes 15 s for each address. */
+  setupTestMaxMs: MINUTE,
   /** Simulated tenant: bodies kept for tests and play; older ones leave only their size and hash. */
   sandboxBodyBytesMax: 64 * 1024 * KIB,
   /** Simulated tenant: records kept, enough for a backlog of 10,000. */

@@ -13,6 +13,7 @@ type Needs = 'agent' | 'config' | 'nothing';
 /** Every command with arguments that are right, FOLDER being the test's own; a new one without a row here fails the first test. */
 const COMMANDS: Record<string, { args?: string[]; needs: Needs }> = {
   run: { needs: 'config' },
+  init: { needs: 'nothing' },
   check: { needs: 'config' },
   status: { needs: 'agent' },
   health: { needs: 'agent' },

@@ -1,6 +1,8 @@
 /** The command line in the test's own process: what it printed, and the exit code. */
 import type { CliDeps } from '../../src/cli/context.ts';
 import { runCli } from '../../src/cli/program.ts';
+import { createSystemClock } from '../../src/core/clock.ts';
+import { createQuietLog } from './quiet-log.ts';
 
 export interface CliRun {
   code: number;
@@ -35,6 +37,7 @@ export async function cliRun(
     profiles: notHere,
     boxAddresses: () => [],
     runAgent: notHere,
+    setup: { clock: createSystemClock(0), log: createQuietLog(), resolver: notHere },
     inspectRestingSpool: () => null,
     schemaVersion: 0,
     copyRestingSpool: async () => null,
