@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
+import { knownProfiles } from '../config/load.ts';
 import { givenDataDir, likelyDataDir, locateConfig } from '../config/locate.ts';
 import { formatProblem } from '../config/problems.ts';
 import { openSecretStore } from '../config/secret-store.ts';
@@ -60,13 +61,14 @@ export function addInitCommand(program: Command, context: CliContext): void {
 function placesOf(context: CliContext, answersFile: string | undefined): SetupPlaces {
   const options = context.options();
   const given = givenDataDir(options);
+  const dataDir = given === undefined ? likelyDataDir({ env: {} }) : path.resolve(given);
   return {
     file: locateConfig(options),
-    dataDir: given === undefined ? likelyDataDir({ env: {} }) : path.resolve(given),
+    dataDir,
     namesDataDir: given !== undefined,
     baseDir: answersFile === undefined ? process.cwd() : path.dirname(path.resolve(answersFile)),
     env: context.env,
-    profileIds: context.profileIds,
+    profileIds: knownProfiles(context.profileIds, dataDir),
   };
 }
 
@@ -197,7 +199,7 @@ function report(
       ...(keptOld === null ? [] : [`the config that was there is now ${keptOld}`]),
       ...sheet,
       '',
-      'Next: `scanferry check` reads the config once more, `scanferry run` starts the agent, and',
+      'Next: `scanferry run` starts the agent, `scanferry doctor` looks at everything, and',
       '`scanferry send-test ADDRESS` follows a test scan to the end.',
     ].join('\n'),
   );

@@ -8,8 +8,9 @@ import type { SupportBundle } from '../control/commands/support.ts';
 import { createSystemClock } from '../core/clock.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import { GROUPS } from '../doctor/types.ts';
 import { writeBundle } from '../support/bundle.ts';
-import { type LiveFacts, partOf } from '../support/facts.ts';
+import { type LiveFacts, linesOf, partOf } from '../support/facts.ts';
 import { readKeptLog } from '../support/kept-log.ts';
 import { type MadeBundle, makeBundle } from '../support/make.ts';
 import type { CliContext } from './context.ts';
@@ -70,6 +71,8 @@ async function lookAt(context: CliContext, dataDir: string, why: OperatorError):
   const clock = createSystemClock(0);
   const isStopped = why.explanation.code === 'control.not-running';
   const missing = { missing: describeError(why) };
+  // An agent that hangs holds its spool.
+  const only = isStopped ? undefined : GROUPS.filter((group) => group !== 'spool');
   const spool = await partOf(clock, () => {
     const found = context.inspectRestingSpool(dataDir);
     if (found === null) throw new Error('there is no spool in the data folder');
@@ -78,6 +81,7 @@ async function lookAt(context: CliContext, dataDir: string, why: OperatorError):
   return {
     agent: isStopped ? 'stopped' : 'not answering',
     ...{ status: missing, health: missing },
+    doctor: await linesOf(clock, () => context.diagnoseAlone(context.options(), { only })),
     spool: 'value' in spool ? { value: spool.value.found } : spool,
     events: 'value' in spool ? { value: spool.value.events } : spool,
     log: readKeptLog(dataDir),

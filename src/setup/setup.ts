@@ -24,7 +24,7 @@ export interface SetupPlaces {
   /** Where paths of the answers start. */
   baseDir: string;
   env: Record<string, string | undefined>;
-  profileIds: string[];
+  profileIds: readonly string[];
 }
 
 type Tell = (finding: Finding) => void;

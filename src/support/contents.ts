@@ -86,6 +86,7 @@ function draftsOf(facts: SupportFacts): { drafts: Draft[]; missing: { name: stri
       asJson,
     ),
     ...part('health.json', 'Every reading with its grade, and the problems.', facts.health, asJson),
+    ...part('doctor.json', 'What `scanferry doctor` found, line by line.', facts.doctor, asJson),
     ...part('spool.json', 'The spool: schema version, integrity, counts.', facts.spool, asJson),
     ...part(
       'events.jsonl',
@@ -130,7 +131,8 @@ function createCleaner(facts: SupportFacts, options: CleanOptions): Cleaner {
 function learnAll(disguise: Disguise, facts: SupportFacts, names: readonly string[]): void {
   for (const name of names) disguise.learnName('host', name);
   if ('value' in facts.config) learnConfig(disguise, facts.config.value);
-  for (const value of [facts.status, facts.health, facts.spool, facts.events]) disguise.learn(value);
+  for (const value of [facts.status, facts.health, facts.doctor, facts.spool, facts.events])
+    disguise.learn(value);
   disguise.learn(facts.log.map(parseLine));
   disguise.learn(facts.configProblems);
 }

@@ -12,6 +12,7 @@ export interface LiveFacts {
   agent: 'running' | 'stopped' | 'not answering';
   status: Part<unknown>;
   health: Part<unknown>;
+  doctor: Part<unknown>;
   spool: Part<unknown>;
   /** Oldest first. */
   events: Part<EventRecord[]>;
@@ -47,6 +48,27 @@ export async function partOf<T>(clock: Clock, work: () => Promise<T> | T): Promi
     return { value: await Promise.race([Promise.resolve().then(work), late.promise]) };
   } catch (error) {
     return { missing: describeError(error) };
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** As `partOf` for what comes piece by piece: after the time is over, what there is counts. */
+export async function linesOf<T>(
+  clock: Clock,
+  begin: (signal: AbortSignal) => AsyncIterable<T>,
+): Promise<Part<T[]>> {
+  const lines: T[] = [];
+  const over = new AbortController();
+  const timer = clock.schedule(LIMITS.supportPartMaxMs, () => over.abort());
+  try {
+    for await (const line of begin(over.signal)) {
+      lines.push(line);
+      if (over.signal.aborted) break;
+    }
+    return { value: lines };
+  } catch (error) {
+    return lines.length > 0 ? { value: lines } : { missing: describeError(error) };
   } finally {
     timer.cancel();
   }

@@ -122,6 +122,7 @@ const NEVER = [...Object.values(SECRETS), ...Object.values(MAIL)];
 const WHOLE = [
   'check.txt',
   'config.yaml',
+  'doctor.json',
   'events.jsonl',
   'health.json',
   'log.jsonl',

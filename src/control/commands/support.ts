@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { OperatorError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { keepBundle, readKeptBundle } from '../../support/bundle.ts';
-import { type LiveFacts, partOf } from '../../support/facts.ts';
+import { type LiveFacts, linesOf, partOf } from '../../support/facts.ts';
 import { type MadeBundle, makeBundle } from '../../support/make.ts';
 import { PROBLEMS } from '../../support/problems.ts';
 import type { ControlDeps } from '../deps.ts';
@@ -67,11 +67,12 @@ function partsOf(bytes: Buffer): number {
 
 async function lookAt(deps: ControlDeps): Promise<LiveFacts> {
   const { clock, logTail } = deps.support;
-  const [status, health, spool, events] = await Promise.all([
+  const [doctor, status, health, spool, events] = await Promise.all([
+    linesOf(clock, (signal) => deps.diagnose({}, signal)),
     partOf(clock, () => STATUS_COMMANDS.status.run(deps, {})),
     partOf(clock, () => HEALTH_COMMANDS.health.run(deps, {})),
     partOf(clock, () => deps.spool.inspect()),
     partOf(clock, () => deps.spool.latestEvents(LIMITS.supportEventsMax)),
   ]);
-  return { agent: 'running', status, health, spool, events, log: logTail() };
+  return { agent: 'running', doctor, status, health, spool, events, log: logTail() };
 }
