@@ -93,7 +93,7 @@ function configIfAny(context: CliContext): Config | null {
   }).config;
 }
 
-const COLUMNS = { ADDRESS: 15, DEVICE: 28, PROFILE: 25, FIRMWARE: 12, 'IN THE CONFIG': 13 };
+const COLUMNS = { ADDRESS: 15, DEVICE: 23, PROFILE: 24, FIRMWARE: 17, 'IN THE CONFIG': 13 };
 
 function deviceTable(context: CliContext): LiveTable {
   return createLiveTable(context.output, COLUMNS);

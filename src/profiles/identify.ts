@@ -181,10 +181,15 @@ function isAbove(ancestor: string, id: string, catalogue: Catalogue): boolean {
 }
 
 function reasons({ counted }: Candidate): string {
-  const joined = (signs: CountedSignal[]) => signs.map(({ why }) => why).join(' and ');
   const against = counted.filter(({ weight }) => weight < 0);
-  const speaking = joined(counted.filter(({ weight }) => weight > 0));
-  return against.length === 0 ? speaking : `${speaking}, although ${joined(against)}`;
+  const speaking = listed(counted.filter(({ weight }) => weight > 0));
+  return against.length === 0 ? speaking : `${speaking}, although ${listed(against)}`;
+}
+
+/** Reasons as one part of a sentence: `a, b and c`. */
+function listed(signs: readonly CountedSignal[]): string {
+  const [last = '', ...before] = signs.map(({ why }) => why).reverse();
+  return before.length === 0 ? last : `${before.reverse().join(', ')} and ${last}`;
 }
 
 function firstOf(extractions: CompiledExtraction[], signals: DeviceSignals): string | null {

@@ -77,7 +77,7 @@ function smtpOf({ smtp, limits }: DeviceProfile): string {
     auth?.popBeforeSmtp === true ? 'POP before SMTP' : undefined,
     advertise?.starttls === false ? 'STARTTLS hidden' : undefined,
     split?.kind === undefined || split.kind === 'none' ? undefined : `splits into ${split.kind}`,
-    join === true ? 'joined' : undefined,
+    join === true ? 'parts joined' : undefined,
     quirks === undefined ? undefined : `${quirks.length} quirk${quirks.length === 1 ? '' : 's'}`,
     limits === undefined ? undefined : 'field limits',
   ].filter((part) => part !== undefined);

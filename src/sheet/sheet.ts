@@ -159,7 +159,7 @@ function testOf({ id, address }: SheetDevice, { fields }: Values): string[] {
     `Scan one page to ${fields.recipient}.`,
     `On the box, \`${see}\` shows it within seconds, with every reply on its way.`,
     'If nothing shows there, the device did not reach the box: check server and port, and that it stands in a trusted network.',
-    'If it waits there as held, the box does not know the device yet: approve it, or add it to the config.',
+    `If it waits there as held, the box does not know the device yet: \`scanferry devices approve ${address ?? 'ADDRESS'}\` lets it in.`,
     'A sentence that the box tells the device, such as “535 5.7.8 User name or password is wrong”, says what to correct.',
   ];
 }

@@ -156,7 +156,7 @@ routes: [{ id: direct, kind: direct-send, domain: contoso.com }]
 `,
     );
     const agent = vlan.startAtBox(process.execPath, [bundle, 'run', '--config', config]);
-    await agent.waitForLine(/"event":"agent\.started"/);
+    await agent.waitForLine(/"event":"agent\.started"/, HANG_MS);
     return () => agent.stop();
   });
 
