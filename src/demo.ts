@@ -11,9 +11,12 @@ import { createSystemClock } from './core/clock.ts';
 import { type ExitCode, OperatorError } from './core/errors.ts';
 import type { EventRecord } from './core/events.ts';
 import type { TlsFacts } from './core/message.ts';
+import { makeKey } from './fleet/keys.ts';
 import { createLog } from './log.ts';
 import { PROBLEMS } from './problems.ts';
 import type { Catalogue } from './profiles/types.ts';
+import { COMMAND_VERBS } from './report/settings.ts';
+import { type DemoBroker, startDemoBroker } from './sandbox/broker.ts';
 import { DEMO_DEVICES, type DemoDevice } from './sandbox/demo-devices.ts';
 import { type ScanResult, sendScan } from './sandbox/device.ts';
 import { createSandbox, type Sandbox, type SandboxAddresses } from './sandbox/sandbox.ts';
@@ -36,10 +39,12 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-demo-'));
   const clock = createSystemClock(0);
   const sandbox = createSandbox({ clock, log: createLog('warn', 2) });
+  let broker: DemoBroker | null = null;
   let agent: Agent | null = null;
   try {
     const addresses = await sandbox.start();
-    const file = writeConfig(directory, deps.port, sandbox, addresses);
+    broker = await startDemoBroker();
+    const file = writeConfig({ directory, port: deps.port, sandbox, addresses, broker });
     const readConfig = (text?: string) => {
       const { config } = loadConfig({ file, text, env: {}, profileIds: [...deps.profiles.keys()] });
       return { config, warnings: [] };
@@ -57,19 +62,28 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
     introduce(deps.output, started, addresses);
     const arrived = await sendScans(deps.output, agent, started);
     if (deps.once || !arrived) return arrived ? 0 : 1;
-    invite(deps.output, directory, started);
+    invite(deps.output, directory, started, broker);
     const stopWatching = watchVisitors(deps.output, agent, await newestSeq(agent));
     await Promise.race([deps.untilStopped(), agent.fatal]);
     stopWatching();
     return 0;
   } finally {
     await agent?.stop();
+    await broker?.stop();
     await sandbox.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function writeConfig(directory: string, port: number, sandbox: Sandbox, addresses: SandboxAddresses): string {
+interface DemoPlace {
+  directory: string;
+  port: number;
+  sandbox: Sandbox;
+  addresses: SandboxAddresses;
+  broker: DemoBroker;
+}
+
+function writeConfig({ directory, port, sandbox, addresses, broker }: DemoPlace): string {
   const [mailbox] = sandbox.tenant.mailboxes.keys();
   const [app] = sandbox.tenant.apps;
   const secret = app?.[1].secrets[0]?.value ?? '';
@@ -79,6 +93,7 @@ function writeConfig(directory: string, port: number, sandbox: Sandbox, addresse
   );
   writeFileSync(path.join(directory, 'simulated-ca.pem'), addresses.caPem);
   writeFileSync(path.join(directory, 'client-secret'), secret, { mode: 0o600 });
+  const key = makeKey(path.join(directory, 'demo'));
   const file = path.join(directory, 'scanferry.yaml');
   writeFileSync(
     file,
@@ -106,6 +121,13 @@ routes:
 routing:
   - { recipients: [${mx.domain}], use: [direct, mailbox] }
   - { use: [mailbox] }
+mqtt:
+  url: ${broker.url}
+  version: 3.1.1
+  telemetrySeconds: 10
+  homeAssistant: true
+  commandKeys:
+    - { id: ${key.id}, publicKey: ${path.basename(key.publicFile)}, verbs: [${COMMAND_VERBS.join(', ')}] }
 web: { address: 127.0.0.1, port: 0 }
 `,
   );
@@ -219,7 +241,7 @@ function formatLeg(tls: TlsFacts | null): string {
   return tls === null ? 'plain text' : formatTlsVersion(tls.protocol);
 }
 
-function invite(output: Output, directory: string, started: AgentStarted): void {
+function invite(output: Output, directory: string, started: AgentStarted, broker: DemoBroker): void {
   const [listener] = started.listeners;
   const program = [process.execPath, process.argv[1] ?? 'scanferry'].map(shortestPath).join(' ');
   output.line('Your turn; the agent goes on until Ctrl-C. In another terminal, in this folder:');
@@ -231,6 +253,12 @@ function invite(output: Output, directory: string, started: AgentStarted): void 
   output.line('  scanferry status');
   output.line('  scanferry queue list --state delivered');
   output.line('  scanferry queue show ID        (cipher suites and verbatim replies)');
+  const { hostname, port } = new URL(broker.url);
+  output.line('What an IT department sees of it, over the MQTT broker of this demo:');
+  output.line(`  mosquitto_sub -h ${hostname} -p ${port} -v -t 'scanferry/#'`);
+  output.line(`  scanferry fleet --broker ${broker.url}`);
+  output.line(`  scanferry fleet send demo flush --broker ${broker.url} \\`);
+  output.line(`    --key ${path.join(directory, 'demo.key.pem')}`);
   output.line('Also:');
   output.line(`  https://127.0.0.1:${started.webPort}/   the page of the box, with its root certificate`);
   output.line(`  ${path.join(directory, 'scanferry.yaml')}   the config of this demo`);

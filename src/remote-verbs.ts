@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import type { DiscoveryResult } from './control/commands/discovery.ts';
+import type { DoctorResult } from './control/commands/doctor.ts';
 import type { SendTestResult } from './control/commands/send-test.ts';
 import { COMMANDS, isCommandName } from './control/commands.ts';
 import type { ControlDeps } from './control/deps.ts';
@@ -81,7 +82,12 @@ export const VERBS = {
     args: sendTestRequest,
     result: testResult,
   },
-  doctor: { help: 'Examines the site and says what to do.', command: 'doctor', args: nothing },
+  doctor: {
+    help: 'Examines the site and says what to do: a line each, those that are not well first.',
+    command: 'doctor',
+    args: nothing,
+    result: diagnosis,
+  },
   discover: {
     help: 'Searches the network for devices; takes minutes.',
     command: 'discover',
@@ -136,6 +142,14 @@ function testResult({ succeeded, steps }: SendTestResult): unknown {
   if (succeeded) return { steps };
   const told = steps.map(({ text, reply }) => (reply === null ? text : `${text}: ${reply}`)).join('; ');
   throw new OperatorError(PROBLEMS.testNotDelivered(told));
+}
+
+/** Without the verbatim details, which are for who sits at the box; `leftOff` says how many lines had no room. */
+function diagnosis({ grade, lines }: DoctorResult): unknown {
+  const rows = lines.map(({ group, name, grade: of, text, why }) => ({ group, name, grade: of, text, why }));
+  const sorted = [...rows.filter((row) => row.grade !== 'ok'), ...rows.filter((row) => row.grade === 'ok')];
+  const fitting = fitList(sorted, LIMITS.commandResultBytesMax - SUMMARY_BYTES);
+  return { grade, lines: fitting, leftOff: rows.length - fitting.length };
 }
 
 /** What identifies each device; `leftOff` says how many more there are. */

@@ -57,13 +57,16 @@ export function connectBroker(deps: BrokerDeps): BrokerConnection {
     if (stopping.signal.aborted) return;
     const cause = error instanceof BrokerConnectError ? error.cause : error;
     const wasStable = clock.monotonicMs() - startedAt >= LIMITS.brokerStableMs && state.isConnected;
-    become({
-      isConnected: false,
-      version: state.version,
-      problem: explainBrokerError(cause, settings.url, version),
-    });
     failures = wasStable ? 1 : failures + 1;
-    if (error instanceof BrokerConnectError) chooseVersion(error);
+    const spoken = version;
+    const isOther = error instanceof BrokerConnectError && chooseVersion(error);
+    if (isOther && failures === 1) {
+      // The first try in the other version is no storm: it comes once in the life of a connection.
+      timer = clock.schedule(0, begin);
+      return;
+    }
+    const problem = explainBrokerError(cause, settings.url, spoken);
+    become({ isConnected: false, version: state.version, problem });
     timer = clock.schedule(reconnectDelayMs(failures, deps.random()), begin);
   }
 
@@ -92,10 +95,11 @@ export function connectBroker(deps: BrokerDeps): BrokerConnection {
     }
   }
 
-  /** Until one version has worked, a refusal that may be about it makes the next try one in the other. */
-  function chooseVersion({ cause, sawConnack }: BrokerConnectError): void {
-    if (settings.version !== '5' || hasSpokenVersion || !mayBeVersion(cause, sawConnack)) return;
+  /** Until one version has worked, a refusal that may be about it makes the next try one in the other: true then. */
+  function chooseVersion({ cause, sawConnack }: BrokerConnectError): boolean {
+    if (settings.version !== '5' || hasSpokenVersion || !mayBeVersion(cause, sawConnack)) return false;
     version = version === '5' ? '3.1.1' : '5';
+    return true;
   }
 
   function begin(): void {

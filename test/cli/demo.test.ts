@@ -59,6 +59,14 @@ describe('without --once', () => {
       '4 delivered in the history',
     );
 
+    const [, broker = ''] = await demo.waitForLine(/^ {2}scanferry fleet --broker (\S+)$/);
+    const { stdout } = await runScanferry(['fleet', '--broker', broker, '--once', '--json']);
+    expect(stdout).toContain('"demo"');
+    const sign = ['--broker', broker, '--key', path.join(dataDir, '../demo.key.pem')];
+    expect((await runScanferry(['fleet', 'send', 'demo', 'flush', ...sign])).stdout).toMatch(
+      /demo +flush succeeded/,
+    );
+
     demo.signal('SIGTERM');
     expect(await demo.waitForExit(10_000)).toEqual({ code: 0, signal: null });
     expect(existsSync(path.dirname(dataDir))).toBe(false);

@@ -191,6 +191,20 @@ describe('a command that is obeyed', () => {
     expect(waits.why?.cause).toMatch(/still in the box/);
   });
 
+  test('examines the site: what is not well comes first', async () => {
+    const { office } = await command(['doctor', 'pause-route']);
+    await office.ask('pause-route', { id: 'direct' });
+    const { state, result } = await office.ask('doctor');
+    const { lines } = result as { lines: { grade: string; group: string; name: string; why: unknown }[] };
+    expect(state).toBe('succeeded');
+    expect(lines.map(({ group }) => group)).toEqual(
+      expect.arrayContaining(['box', 'config', 'routes', 'broker']),
+    );
+    const firstWell = lines.findIndex(({ grade }) => grade === 'ok');
+    expect(lines.slice(firstWell).every(({ grade }) => grade === 'ok')).toBe(true);
+    expect(lines.find(({ name }) => name === 'direct: sending')).toMatchObject({ why: expect.any(Object) });
+  });
+
   test('searches a network and tells what it found', async () => {
     const { office } = await command(['discover'], createFastClock(10));
     expect(await office.ask('discover', { network: '8.8.8.0/24' })).toMatchObject({

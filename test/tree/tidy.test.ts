@@ -65,6 +65,7 @@ const ONLY_USER: Record<string, readonly string[]> = {
   'smtp-server': ['intake'],
   nodemailer: ['routes'],
   'better-sqlite3': ['fleet', 'spool'],
+  aedes: ['sandbox'],
   '@azure/msal-node': ['routes'],
   commander: ['cli'],
   yaml: ['config'],
