@@ -34,9 +34,14 @@ const BY_OPERATOR = 'route.paused-by-operator';
 
 const state: Rule<RouteSeen> = {
   words:
-    'warn when paused; fail when a person must act, or after 1 hour; a pause by an operator stays at warn',
-  judge(_, { route: { id, pause }, now }): Verdict | null {
-    if (pause === null) return null;
+    'warn when paused, also for outside recipients alone; fail when a person must act, or after 1 hour; a pause by an operator stays at warn',
+  judge(_, { route: { id, pause, outsidePause }, now }): Verdict | null {
+    if (pause === null) {
+      if (outsidePause === null || outsidePause === undefined) return null;
+      const { code, cause, advice } = outsidePause;
+      const what = `The route "${id}" is paused for recipients outside your domains: ${cause}`;
+      return { grade: 'warn', why: { code, cause: what, advice } };
+    }
     const { code, cause, advice, needsPerson, since } = pause;
     if (code === BY_OPERATOR) return { grade: 'warn', why: { code, cause, advice } };
     const why = { code, cause: `The route "${id}" is paused: ${cause}`, advice };

@@ -10,6 +10,8 @@ export interface RouteFacts {
   id: string;
   state: 'open' | 'paused' | 'probing';
   pause: (Explanation & { since: number; until: number; needsPerson: boolean }) | null;
+  /** Set while only recipients outside the tenant's own domains wait. */
+  outsidePause?: Explanation | null;
   lastSuccessAt: number | null;
   budget: { messagesThisMinute: number; recipientsToday: number };
   limits: { messagesPerMinute: number; recipientsPerDay: number } | null;
