@@ -7,7 +7,7 @@ import { prometheusOf } from '../../src/fleet/metrics-text.ts';
 import { METRICS } from '../../src/health/index.ts';
 import type { MetricDescription } from '../../src/health/metric.ts';
 import { poll } from '../support/poll.ts';
-import { freePort, runOrThrow, startProcess, waitForPort } from '../support/processes.ts';
+import { freePort, runCommand, runOrThrow, startProcess, waitForPort } from '../support/processes.ts';
 import { type Panel, panelsOf, readDashboard } from './support/grafana.ts';
 import { PACKAGING } from './support/guarded-broker.ts';
 import { type Prometheus, type Series, startPrometheus } from './support/prometheus.ts';
@@ -115,6 +115,14 @@ describe('Prometheus over scanferry fleet', () => {
       path.join(import.meta.dirname, 'alerts.promtool.yml'),
     ]);
     expect(output).toMatch(/SUCCESS/);
+  });
+
+  test('finds nothing wrong with the text that the fleet offers', async () => {
+    const response = await fetch(`http://127.0.0.1:${fleet.port}/metrics`);
+    const { code, stdout, stderr } = await runCommand('promtool', ['check', 'metrics'], {
+      input: await response.text(),
+    });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
   test('checks the shipped config as it stands', async () => {
