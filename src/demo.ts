@@ -31,6 +31,9 @@ export interface DemoDeps extends DemoRequest {
   untilStopped(): Promise<void>;
 }
 
+/** Nobody starts a demo again that has ended. */
+const DEMO_VERBS = COMMAND_VERBS.filter((verb) => verb !== 'restart');
+
 /** Long enough for a slow Raspberry Pi; a demo that hangs says so. */
 const ARRIVAL_MAX_MS = 60_000;
 
@@ -127,7 +130,7 @@ mqtt:
   telemetrySeconds: 10
   homeAssistant: true
   commandKeys:
-    - { id: ${key.id}, publicKey: ${path.basename(key.publicFile)}, verbs: [${COMMAND_VERBS.join(', ')}] }
+    - { id: ${key.id}, publicKey: ${path.basename(key.publicFile)}, verbs: [${DEMO_VERBS.join(', ')}] }
 web: { address: 127.0.0.1, port: 0 }
 `,
   );

@@ -13,6 +13,7 @@ import type {
 } from '../../src/report/broker-types.ts';
 import { connectBroker } from '../../src/report/connection.ts';
 import { createPacketGuard } from '../../src/report/packet-guard.ts';
+import { startDemoBroker } from '../../src/sandbox/broker.ts';
 import { createTestCertificates } from '../support/certificates.ts';
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/processes.ts';
@@ -133,6 +134,34 @@ describe('a connection', () => {
     const { websocketPort } = await broker({ websockets: true });
     const { until } = connect({ url: `ws://127.0.0.1:${websocketPort}/mqtt` });
     await until(isUp);
+  });
+
+  test('goes over WebSockets with TLS', async () => {
+    const certificates = await createTestCertificates({
+      names: ['broker.contoso.com'],
+      addresses: ['127.0.0.1'],
+    });
+    cleanups.push(() => certificates.remove());
+    const tls = { caFile: certificates.caFile, ...(await certificates.server('valid')) };
+    const { tlsPort } = await broker({ tls: { ...tls, isWebSocket: true } });
+    const { until } = connect({ url: `wss://127.0.0.1:${tlsPort}/mqtt`, ca: certificates.ca });
+    await until(isUp);
+    const stranger = connect({ url: `wss://127.0.0.1:${tlsPort}/mqtt` });
+    expect(
+      (await stranger.until((state) => state.problem !== null && state.problem.code !== 'mqtt.connecting'))
+        .problem?.code,
+    ).toBe('mqtt.tls');
+  });
+
+  test('speaks 3.1.1 at once to a broker of another make that has no MQTT 5', async () => {
+    const aedes = await startDemoBroker();
+    cleanups.push(() => aedes.stop());
+    const { connection, until, nextMessage } = connect({ url: aedes.url }, { filters: ['a/+'] });
+    const first = await until(() => true);
+    expect(first).toMatchObject({ isConnected: true, version: '3.1.1', problem: null });
+    const arrived = nextMessage();
+    await connection.publish(message('a/b', 'hello'));
+    expect(await arrived).toMatchObject({ payload: Buffer.from('hello') });
   });
 
   test('goes over TLS with a client certificate, its name in the access list', async () => {

@@ -17,6 +17,8 @@ export interface MosquittoOptions {
     certFile: string;
     keyFile: string;
     requireClientCertificate?: boolean;
+    /** MQTT over WebSockets on it. */
+    isWebSocket?: boolean;
   };
   /** Adds a listener for MQTT over WebSockets. */
   websockets?: boolean;
@@ -140,6 +142,7 @@ async function configText(place: ConfigPlace): Promise<string> {
       : [
           `listener ${place.tlsPort} ${HOST}`,
           ...[`cafile ${tls.caFile}`, `certfile ${tls.certFile}`, `keyfile ${tls.keyFile}`],
+          ...(tls.isWebSocket === true ? ['protocol websockets'] : []),
           ...(tls.requireClientCertificate === true
             ? ['require_certificate true', 'use_identity_as_username true']
             : []),
