@@ -46,7 +46,8 @@ interface Reading {
 function judge({ aheadMs, source }: Reading, detail: string[]): Finding {
   const offMs = Math.abs(aheadMs ?? 0);
   const text = `${(offMs / 1000).toFixed(1)} s off`;
-  const why = PROBLEMS.clockOff(Math.round((aheadMs ?? 0) / 1000), source);
+  const direction = (aheadMs ?? 0) > 0 ? 'ahead of' : 'behind';
+  const why = PROBLEMS.clockOff(`${Math.round(offMs / 1000)} seconds ${direction}`, source);
   if (offMs >= OFF_FAIL_MS) return fail(NAME, text, why, detail);
   if (offMs >= OFF_WARN_MS) return warn(NAME, text, why, detail);
   return ok(NAME, `right within ${Math.max(1, Math.ceil(offMs / 1000))} s`, detail);

@@ -41,10 +41,11 @@ export const PROBLEMS = {
       'The clock of this box has not been set yet, so nothing is sent.',
       'Let the box reach a time server (UDP port 123), or set the clock with `timedatectl set-time`.',
     ),
-  clockOff: (seconds: number, source: string) =>
+  /** @param offset such as `42 seconds ahead of`. */
+  clockOff: (offset: string, source: string) =>
     row(
       'clock-off',
-      `The clock of this box is ${Math.abs(seconds)} seconds ${seconds > 0 ? 'ahead of' : 'behind'} ${source}.`,
+      `The clock of this box is ${offset} ${source}.`,
       'Check that systemd-timesyncd or chrony runs (`timedatectl status`) and that UDP port 123 is open.',
     ),
   clockUnknown: (detail: string) =>
@@ -202,7 +203,7 @@ export const PROBLEMS = {
     row(
       'size-smaller',
       `The server takes ${sizeMax} bytes at most, and the route ${route} would send up to ${messageBytesMax}.`,
-      `Set limits.messageBytesMax of the route to ${sizeMax}, so that a larger scan is refused at the device and not on the way.`,
+      `Set limits.messageBytesMax of the route and intake.maxMessageBytes to ${sizeMax} or less, so that a device is told at once.`,
     ),
   connectorSelfSigned: (subject: string) =>
     row(
