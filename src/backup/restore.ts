@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
 } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';
@@ -96,7 +97,8 @@ async function prepare(request: RestoreRequest, manifest: Manifest): Promise<Sta
   const target = dataDir ?? manifest.config?.dataDir;
   if (target === undefined) throw new OperatorError(PROBLEMS.noDataFolder(), { exitCode: 2 });
   await request.assertNoAgent(target);
-  if (!force && existsSync(target) && readdirSync(target).length > 0) {
+  removeStaged(target);
+  if (!force && namesIn(target).length > 0) {
     throw new OperatorError(PROBLEMS.inTheWay(`The data folder ${target}`), { exitCode: 2 });
   }
   if (!force && configFile !== null && manifest.config !== null && existsSync(configFile)) {
@@ -104,6 +106,13 @@ async function prepare(request: RestoreRequest, manifest: Manifest): Promise<Sta
   }
   mkdirSync(target, { recursive: true, mode: 0o700 });
   return { dataDir: target, folder: mkdtempSync(path.join(target, STAGING_PREFIX)) };
+}
+
+/** What an interrupted restore has left: it holds secrets in clear, and nothing else knows of it. */
+function removeStaged(dataDir: string): void {
+  for (const name of namesIn(dataDir)) {
+    if (name.startsWith(STAGING_PREFIX)) rmSync(path.join(dataDir, name), { recursive: true, force: true });
+  }
 }
 
 /** Names come out of an authenticated file, and are not believed all the same. */

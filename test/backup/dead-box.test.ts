@@ -1,8 +1,9 @@
 /** A box dies and another takes its place: backup and restore as an administrator uses them. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sendScan } from '../../src/sandbox/device.ts';
 import { bundleFile } from '../support/bundle.ts';
 import { type ChildSite, runScanferry, startChildSite } from '../support/child-site.ts';
@@ -107,7 +108,67 @@ test('without the mail it is small, and holds secrets, box key and learned facts
   ).toBe(0);
 });
 
+describe('a restore that is interrupted', () => {
+  test('while it reads leaves nothing but its own folder, which the next one removes', async () => {
+    await scan();
+    expect((await backUp('--with-spool')).code).toBe(0);
+    const whole = readFileSync(inFolder('box.backup'));
+    // A pipe that gives half of it and then nothing.
+    await runOrThrow('mkfifo', [inFolder('pipe')]);
+    const place = ['--data', inFolder('new/data'), '--config', inFolder('new/scanferry.yaml')];
+    const args = ['restore', inFolder('pipe'), ...withPassphrase(), ...place];
+    const restoring = startProcess(process.execPath, [await bundleFile(), ...args]);
+    const pipe = await open(inFolder('pipe'), 'w');
+    await pipe.write(whole.subarray(0, whole.length / 2));
+    await vi.waitFor(() => expect(readdirSync(inFolder('new/data'))).toHaveLength(1), { timeout: 20_000 });
+    restoring.signal('SIGKILL');
+    await restoring.waitForExit();
+    await pipe.close();
+    expect(readdirSync(inFolder('new/data'))[0]).toMatch(/^\.restoring-/);
+    expect(existsSync(inFolder('new/scanferry.yaml'))).toBe(false);
+
+    expect(await restore()).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(inFolder('new/data')).filter((name) => name.startsWith('.restoring-'))).toEqual([]);
+  });
+
+  test('before its last step leaves no box that starts as if it were whole; repeated, it ends', async () => {
+    await scan();
+    expect((await backUp('--with-spool')).code).toBe(0);
+    expect((await restore()).code).toBe(0);
+    // The box key is moved last of all.
+    rmSync(inFolder('new/data/box.key'));
+    const place = ['--config', inFolder('new/scanferry.yaml'), '--data', inFolder('new/data')];
+    const refused = await runScanferry(['run', ...place]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('box.key is gone, and spool.db');
+    const again = await restore('--force');
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(inFolder('new/data/box.key'))).toEqual(
+      readFileSync(path.join(site.dataDir, 'box.key')),
+    );
+    expect((await runScanferry(['check', ...place])).code).toBe(0);
+  });
+});
+
 describe('is told in one sentence', () => {
+  test('when the disk of the new box is full; what was there is as it was', async () => {
+    await scan();
+    expect((await backUp('--with-spool')).code).toBe(0);
+    const disk = mkdtempSync(path.join(os.tmpdir(), 'scanferry-disk-'));
+    await runOrThrow('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'scanferry-test', disk]);
+    cleanups.push(async () => {
+      await runOrThrow('umount', [disk]);
+      rmSync(disk, { recursive: true });
+    });
+    writeFileSync(path.join(disk, 'kept'), 'precious');
+    const { code, stderr } = await restore('--force', '--data', disk);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`The backup could not be restored to ${disk} (`);
+    expect(stderr).toContain('what was there before is unchanged');
+    expect(readdirSync(disk)).toEqual(['kept']);
+    expect(existsSync(inFolder('new/scanferry.yaml'))).toBe(false);
+  });
+
   test('when there is no passphrase and no terminal to ask at', async () => {
     const { code, stderr } = await site.scanferry('backup', inFolder('box.backup'));
     expect(code).toBe(2);
