@@ -20,6 +20,7 @@ interface Options {
   all?: true;
   html?: true;
   out?: string;
+  firmware?: string;
   withPassword?: true;
 }
 
@@ -31,9 +32,13 @@ export function addSheetCommand(program: Command, context: CliContext): void {
     .option('--all', 'one page for each device of the config, into the folder --out')
     .option('--html', 'a page of HTML; print it, or save it as PDF, from a browser')
     .option('--out <path>', 'write to this file, or with --all into this folder')
+    .option('--firmware <version>', 'firmware of the device, as `scanferry discover` shows it')
     .option('--with-password', 'print the password of the login as well')
     .action((name: string | undefined, options: Options) => {
       const config = readConfig(context);
+      if (options.all && options.firmware !== undefined) {
+        throw usage('sheet', '--firmware is of one device, so it takes no --all.');
+      }
       if (options.all) return writeAll(context, config, options);
       if (name === undefined) throw usage('sheet', 'Name a device or a profile, or give --all.');
       const sheet = sheetOf(context, config, name, options);
@@ -53,7 +58,12 @@ function readConfig(context: CliContext): Config {
   }).config;
 }
 
-function sheetOf(context: CliContext, config: Config, name: string, { withPassword }: Options): Sheet {
+function sheetOf(
+  context: CliContext,
+  config: Config,
+  name: string,
+  { withPassword, firmware = null }: Pick<Options, 'withPassword'> & { firmware?: string | null },
+): Sheet {
   const device = sheetDevice(config, name, {
     profiles: context.profiles(),
     withPassword: withPassword === true,
@@ -62,7 +72,7 @@ function sheetOf(context: CliContext, config: Config, name: string, { withPasswo
     const known = config.devices.map(({ id }) => id).join(', ');
     throw new OperatorError(PROBLEMS.unknownDevice(name, known), { exitCode: 2 });
   }
-  return createSheet(device, sheetBox(config, context.boxAddresses()));
+  return createSheet({ ...device, firmware }, sheetBox(config, context.boxAddresses()));
 }
 
 function writeAll(context: CliContext, config: Config, options: Options): void {

@@ -54,7 +54,7 @@ function respond(message: Buffer, { values, objectId, isOld = false }: SnmpAgent
   if (id === undefined || binds === undefined) return null;
   const names = readAll(binds.body).flatMap((bind) => readAll(bind.body).slice(0, 1));
   const found = names.map(({ body }) => answerFor(decodeOid(body), values, objectId));
-  const missing = found.findIndex((value) => value === null);
+  const missing = found.indexOf(null);
   const isRefused = version.body[0] === 0 && missing >= 0;
   const rows = names.map(({ body }, index) =>
     write(
