@@ -1,5 +1,6 @@
 /** Signed commands to the whole agent over a real broker: what is refused and why, and what each verb does. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, createSystemClock } from '../../src/core/clock.ts';
@@ -11,8 +12,10 @@ import { signPack } from '../../src/profiles/pack.ts';
 import { generateKey, readPrivateKey } from '../../src/report/signing.ts';
 import { createFastClock } from '../report/support/fast-clock.ts';
 import { type Observer, observe } from '../report/support/observer.ts';
+import { bundleFile } from '../support/bundle.ts';
+import { startChildSite } from '../support/child-site.ts';
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts';
-import { freePort } from '../support/processes.ts';
+import { freePort, startProcess } from '../support/processes.ts';
 import {
   type MqttSite,
   mqttLine,
@@ -205,6 +208,21 @@ describe('a command that is obeyed', () => {
     expect(lines.find(({ name }) => name === 'direct: sending')).toMatchObject({ why: expect.any(Object) });
   });
 
+  test('makes a support bundle that is fetched part by part', async () => {
+    const { office } = await command(['support-bundle']);
+    const made = (await office.ask('support-bundle')).result as {
+      name: string;
+      bytes: number;
+      parts: number;
+    };
+    const parts: Buffer[] = [];
+    for (let part = 1; part <= made.parts; part += 1) {
+      const { result } = await office.ask('support-bundle', { name: made.name, part });
+      parts.push(Buffer.from((result as { content: string }).content, 'base64'));
+    }
+    expect(Buffer.concat(parts)).toHaveLength(made.bytes);
+  });
+
   test('searches a network and tells what it found', async () => {
     const { office } = await command(['discover'], createFastClock(10));
     expect(await office.ask('discover', { network: '8.8.8.0/24' })).toMatchObject({
@@ -360,5 +378,42 @@ describe('update-profiles', () => {
     expect(await seen.json(`${ROOT}/event`, ofType('profiles.ignored'))).toMatchObject({
       data: { code: 'profiles.pack-unknown-key' },
     });
+  });
+});
+
+describe('the process', () => {
+  test('ends cleanly after a restart is answered, and starts with the former config where the one on trial keeps it from starting', async () => {
+    const broker = await startMosquitto();
+    cleanups.push(() => broker.stop());
+    const seen = await observe(broker.url, 'scanferry/#');
+    cleanups.push(() => seen.stop());
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'scanferry-keys-'));
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+    const [publicKey, gone] = [path.join(folder, 'office.pub.pem'), path.join(folder, 'gone.pem')];
+    for (const file of [publicKey, gone]) writeFileSync(file, KEY.publicPem);
+    const keyLine = (id: string, file: string) =>
+      `{ id: ${id}, publicKey: ${file}, verbs: [restart, set-config] }`;
+    const lineOf = (...keys: string[]) => mqttLine(broker.url, `commandKeys: [${keys.join(', ')}]`);
+    const office = openOffice(seen, KEY);
+    const site = await startChildSite({ more: [lineOf(keyLine('office', publicKey))] });
+    cleanups.push(() => site.stop());
+    await seen.json(`${ROOT}/telemetry`);
+    const before = readFileSync(site.config, 'utf8');
+    const changed = before.replace(
+      keyLine('office', publicKey),
+      `${keyLine('office', publicKey)}, ${keyLine('second', gone)}`,
+    );
+    expect(await office.ask('set-config', { config: changed })).toMatchObject({ state: 'succeeded' });
+    await seen.json(`${ROOT}/info`, ({ connection }) => connection === 2);
+    await seen.json(`${ROOT}/event`, ofType('config.tried'));
+    expect(await office.ask('restart')).toMatchObject({ state: 'succeeded' });
+    expect(await site.agent.waitForExit()).toEqual({ code: 0, signal: null });
+    rmSync(gone);
+    const again = startProcess(process.execPath, [await bundleFile(), 'run', '--config', site.config]);
+    cleanups.push(() => again.stop());
+    expect(await seen.json(`${ROOT}/event`, ofType('config.rolled-back'))).toMatchObject({
+      data: { by: 'mqtt:office', code: 'config.invalid' },
+    });
+    expect(readFileSync(site.config, 'utf8')).toBe(before);
   });
 });
