@@ -10,6 +10,7 @@ import type { Intake } from './intake/types.ts';
 import type { Notices } from './notices/types.ts';
 import type { Catalogue } from './profiles/types.ts';
 import type { Spool } from './spool/types.ts';
+import { VERSION } from './version.ts';
 
 export interface AgentDevicesDeps {
   clock: Clock;
@@ -21,7 +22,7 @@ export interface AgentDevicesDeps {
   inForce: InForce;
   discovery: Discovery;
   /** Those that follow; each is asked for when it is needed, for they are built later. */
-  intake(): Pick<Intake, 'replaceDevices' | 'forgetTls'>;
+  intake(): Pick<Intake, 'replaceDevices' | 'forgetTls' | 'capture'>;
   notices(): Pick<Notices, 'replace'> | null;
   wake(): void;
   /** Tells the broker of other devices. */
@@ -41,6 +42,8 @@ export function createAgentDevices({ inForce, profiles, ...deps }: AgentDevicesD
       deps.refresh();
     },
     forgetTls: (address) => deps.intake().forgetTls(address),
+    capture: (request) => deps.intake().capture(request),
+    version: VERSION,
     wake: deps.wake,
   });
   return {

@@ -66,7 +66,7 @@ export function formatDetail(detail: Detail, width: number | null): string {
     ['Held', detail.held === 0 ? 'nothing' : `${detail.held} messages`],
   ];
   const head = facts.map(
-    ([label = '', text = '']) => `${label.padEnd(10)}${wrapText(text, 10, width ?? undefined)}`,
+    ([label = '', text = '']) => `${label.padEnd(10)}${wrapText(text, 10, width ?? undefined).trimStart()}`,
   );
   return [...head, '', overlayTable(detail, width)].join('\n');
 }

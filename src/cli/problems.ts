@@ -28,6 +28,11 @@ export const PROBLEMS = {
     cause: `The connection to the agent broke off before the whole body of ${id} was there, so nothing was written.`,
     advice: 'Look at the agent with `scanferry status`, then export again.',
   }),
+  captureNotWritten: (file: string, detail: string): Explanation => ({
+    code: 'cli.capture-not-written',
+    cause: `The capture can't be written to ${file} (${detail}).`,
+    advice: 'Name a folder that may be written to with --out, and capture again.',
+  }),
   noSuchProfile: (id: string, similar: string): Explanation => ({
     code: 'cli.no-such-profile',
     cause: `No profile is named ${id}.`,

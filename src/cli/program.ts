@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { addBackupCommand } from './backup.ts';
+import { addCaptureCommand } from './capture.ts';
 import { addCertificateCommand } from './certificate.ts';
 import { addCheckCommand } from './check.ts';
 import { type CliContext, type CliDeps, createContext } from './context.ts';
@@ -42,6 +43,7 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addFleetCommand,
   addProfilesCommand,
   addDevicesCommand,
+  addCaptureCommand,
   addDiscoverCommand,
   addSheetCommand,
   addSecretCommand,

@@ -17,7 +17,7 @@ export interface ControlDeps {
   now(): number;
   spool: Spool;
   dispatch: Dispatch;
-  devices: Pick<Devices, 'list' | 'show' | 'approve' | 'forget'>;
+  devices: Pick<Devices, 'list' | 'show' | 'approve' | 'forget' | 'capture'>;
   discovery: Pick<Discovery, 'discover' | 'found'>;
   health: Pick<HealthRoom, 'look' | 'report' | 'devices'>;
   /** State of the connection to the MQTT broker; null where none is configured. */

@@ -30,6 +30,10 @@ export const LIMITS = {
   helloSuitesMax: 96,
   /** What is measured of a device is written at most this often while it changes: SD cards wear. */
   measuredSaveEveryMs: 60 * MINUTE,
+  /** Lines of a captured session: its file may have 500 steps. */
+  captureLinesMax: 450,
+  /** Longest wait for a device that is to be captured: somebody stands at the panel. */
+  captureWaitMaxMs: 60 * MINUTE,
   /** Devices that were approved without an entry in the config; a site has a few dozen. */
   approvedDevicesMax: 500,
   /** Pieces in which a hello may come before it is answered unread: each is a look at all before it. */

@@ -16,12 +16,22 @@ import { type KnownDevice, treatmentOf } from '../intake/treatment.ts';
 import type { DeviceProfile } from '../profiles/types.ts';
 import { type ApprovedDevice, createApprovedDevices, isAt, withApproved, yamlOf } from './approved.ts';
 import { describeDevice, likelyOf, type Place, type PlaceFacts } from './describe.ts';
+import { draftProfile, sessionText } from './draft.ts';
 import { countHeld, releaseHeld } from './held-mail.ts';
 import { createMeasurements } from './measurements.ts';
 import { overlayOf } from './overlay.ts';
 import { PROBLEMS } from './problems.ts';
 import { createRecogniser, type Recognised } from './recognise.ts';
-import type { Approval, ApproveRequest, DeviceDetail, DeviceRow, Devices, DevicesDeps } from './types.ts';
+import type {
+  Approval,
+  ApproveRequest,
+  CaptureDeviceRequest,
+  DeviceCapture,
+  DeviceDetail,
+  DeviceRow,
+  Devices,
+  DevicesDeps,
+} from './types.ts';
 
 const ID = /^[a-z0-9-]{1,64}$/;
 
@@ -220,6 +230,35 @@ export function createDevices(deps: DevicesDeps): Devices {
     }
   }
 
+  /** An address need not be known before: it is captured when it comes. */
+  async function addressOf(which: string): Promise<string> {
+    if (isIP(which) !== 0) return normaliseAddress(which);
+    const { place } = await placeOf(which);
+    if (place.address === null) throw new OperatorError(PROBLEMS.noAddress(which));
+    return place.address;
+  }
+
+  async function capture({ device: which, waitMs, signal }: CaptureDeviceRequest): Promise<DeviceCapture> {
+    const address = await addressOf(which);
+    const prefixes = [...catalogue.values()].flatMap(({ smtp }) => smtp?.helo?.prefix ?? []);
+    const recording = deps.capture({ address, waitMs, prefixes, signal });
+    if (recording === null) throw new OperatorError(PROBLEMS.captureBusy());
+    const { lines, sessions, delivered } = await recording;
+    const { identification, signals } = recognise(address);
+    const device = known().find((one) => isAt(one, address)) ?? null;
+    const parent = givenProfile(device) ?? catalogue.get(identification.profile ?? '') ?? null;
+    const { model, firmware } = identification;
+    const facts = { version: deps.version, day: new Date(clock.now()).toISOString().slice(0, 10), delivered };
+    return {
+      ...{ sessions, delivered },
+      session: lines.length === 0 ? null : sessionText(`A scan of ${model ?? 'this device'}.`, facts, lines),
+      profile: draftProfile({
+        ...{ catalogue, parent, model, firmware, signals, ...facts },
+        measured: measurements.at(address)?.measured ?? null,
+      }),
+    };
+  }
+
   return {
     async start() {
       await Promise.all([measurements.load(), approved.load()]);
@@ -245,6 +284,7 @@ export function createDevices(deps: DevicesDeps): Devices {
       };
     },
     approve,
+    capture,
     async forget({ device: which, by }) {
       const { place } = await placeOf(which);
       const id = place.device?.id ?? null;

@@ -40,6 +40,16 @@ export const PROBLEMS = {
     cause: `${limit} devices have been approved, and that is the limit.`,
     advice: 'Write those that stay into the config, where there is none, and forget the approved entries.',
   }),
+  captureBusy: (): Explanation => ({
+    code: 'devices.capture-busy',
+    cause: 'Another device is being captured.',
+    advice: 'Wait until that is over, or end it with Ctrl-C where it was started.',
+  }),
+  noAddress: (device: string): Explanation => ({
+    code: 'devices.no-address',
+    cause: `No address is known of ${device}.`,
+    advice: 'Name the address that the device sends from, such as 192.168.50.21.',
+  }),
   onlyFound: (address: string): Explanation => ({
     code: 'devices.only-found',
     cause: `The device at ${address} has not sent anything; a search has found it.`,

@@ -2,12 +2,14 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { FoundDevice, KeptDevice } from '../discovery/types.ts';
+import type { Captures } from '../intake/capture.ts';
 import type { Measured } from '../intake/measured.ts';
 import type { DeviceSettings } from '../intake/settings.ts';
 import type { Treatment } from '../intake/treatment.ts';
 import type { DeviceKnowledge } from '../intake/types.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import type { Spool } from '../spool/types.ts';
+import type { Draft } from './draft.ts';
 
 /**
  * config: stands in the config; approved: a person has let it in; held: unknown, and its mail waits; seen: unknown, and
@@ -83,6 +85,21 @@ export interface Approval {
   yaml: string;
 }
 
+export interface CaptureDeviceRequest {
+  device: string;
+  waitMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** A recorded session and a drafted profile, both scrubbed. */
+export interface DeviceCapture {
+  sessions: number;
+  delivered: number;
+  /** Text of a session file; null where nothing was recorded. */
+  session: string | null;
+  profile: Draft;
+}
+
 export interface Devices extends DeviceKnowledge {
   /** Reads what earlier runs have kept. */
   start(): Promise<void>;
@@ -95,6 +112,8 @@ export interface Devices extends DeviceKnowledge {
   show(device: string): Promise<DeviceDetail>;
   approve(request: ApproveRequest): Promise<Approval>;
   forget(request: { device: string; by: string }): Promise<{ id: string | null; address: string }>;
+  /** Records what comes from a device until it has sent a message. Rejects while another is captured. */
+  capture(request: CaptureDeviceRequest): Promise<DeviceCapture>;
 }
 
 export type DevicesSpool = Pick<Spool, 'getFacts' | 'putFact' | 'deleteFact' | 'list' | 'act' | 'record'>;
@@ -113,6 +132,9 @@ export interface DevicesDeps {
   onKnown(devices: DeviceSettings[]): Promise<void>;
   /** What was learned of how an address starts TLS is no longer true. */
   forgetTls(address: string): void;
+  /** Records the sessions of an address; null while another one is recorded. */
+  capture: Captures['capture'];
+  version: string;
   /** Mail has been released. */
   wake(): void;
 }

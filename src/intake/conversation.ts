@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { DeviceFacts, TlsFacts } from '../core/message.ts';
 import { type QuirkId, SWITCHED_QUIRKS } from '../profiles/quirks.ts';
 import type { NewMessage, Spool } from '../spool/types.ts';
+import type { SessionRecorder } from './capture.ts';
 import type { WindowCounter } from './counters.ts';
 import type { Dialogue, Envelope } from './engine.ts';
 import type { Observer } from './observation.ts';
@@ -52,6 +53,8 @@ export interface ConversationFacts {
   treatment: Treatment;
   offersStartTls: boolean;
   observer: Observer;
+  /** Null where nobody records the session. */
+  recorder: SessionRecorder | null;
 }
 
 export interface Conversation extends Dialogue {
@@ -298,13 +301,14 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
       return null;
     },
     async message(text, envelope) {
-      const result = await receiveMessage(deps, text, {
+      const result = await receiveMessage(deps, facts.recorder?.text(text) ?? text, {
         ...{ envelope, device: deviceFacts(), held, repairs, bytesMax: policy.maxMessageBytes(peer()) },
         joinsParts: treatment.joins,
         keepsUnfinished: () => hasStalled() && deps.unfinished.mayKeep(deviceId() ?? address),
       });
       if (result.kind !== 'accepted') return notAccepted(result, envelope);
       deps.messages.add(deviceId() ?? address);
+      facts.recorder?.accepted();
       const { bytes, repairs: made } = result;
       observer.accepted({ bytes, recipients: envelope.recipients.length, repairs: made });
       if (result.waits) deps.onPart(result.id);

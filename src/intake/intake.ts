@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
+import { createCaptures } from './capture.ts';
 import { createConversation } from './conversation.ts';
 import { createWindowCounter } from './counters.ts';
 import { createEngine } from './engine.ts';
@@ -40,6 +41,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   const learned = createLearnedTls({ clock, log, spool });
   const messages = createWindowCounter(clock, LIMITS.messageRateWindowMs);
   const unfinished = createUnfinished({ clock, log, spool });
+  const captures = createCaptures(clock);
   const turnAway = createTurnAway({ clock, log });
   const listeners = createListeners({ log, onConnection: accept });
   const sessions = new Set<Session>();
@@ -110,6 +112,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     shown: { port: number; name: string },
   ): Session {
     const observer = createObserver(clock, address);
+    const recorder = captures.recorderFor(address);
     const conversation = createConversation(
       {
         ...{ clock, log, spool, hostname: settings.hostname, policy, signIn, refusals, messages },
@@ -117,7 +120,7 @@ export function createIntake(deps: IntakeDeps): Intake {
         onPart: (id) => deps.onPart?.(id),
       },
       {
-        ...{ address, device, treatment, observer, listener: shown.name },
+        ...{ address, device, treatment, observer, recorder, listener: shown.name },
         offersStartTls: listener.tls === 'starttls' || listener.tls === 'auto',
       },
     );
@@ -127,7 +130,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     const floor = isModern ? 'modern' : listener.floor;
     return createSession(
       {
-        ...{ clock, log, engine, learned, conversation, observer, secureContext: contexts[floor] },
+        ...{ clock, log, engine, learned, conversation, observer, recorder, secureContext: contexts[floor] },
         observed: (observation) => deps.knowledge?.observed(observation),
       },
       socket,
@@ -175,6 +178,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     reload,
     stop,
     forgetTls: learned.forgetAddress,
+    capture: captures.capture,
     replaceDevices(devices) {
       policy = createPolicy(settings, devices);
       signIn.replaceDevices(devices);

@@ -40,6 +40,8 @@ export interface Observer {
   accepted(message: { bytes: number; recipients: number; repairs: readonly Repair[] }): void;
   quirks(quirks: readonly QuirkId[]): void;
   quit(): void;
+  /** Whether the device, or the box, has ended the session in words. */
+  hasQuit(): boolean;
   /** The box ended it, so that nothing can be said of the device's goodbye. */
   cutShort(): void;
   /** The session is over. Null where the device has shown nothing: it only looked whether somebody is here. */
@@ -81,6 +83,7 @@ export function createObserver(clock: Clock, address: string): Observer {
     quit() {
       if (seen.hasQuit === false) seen.hasQuit = true;
     },
+    hasQuit: () => seen.hasQuit !== false,
     cutShort() {
       if (seen.hasQuit === false) seen.hasQuit = null;
     },

@@ -4,6 +4,7 @@ import type { SecureContext } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
+import type { SessionRecorder } from './capture.ts';
 import type { Conversation } from './conversation.ts';
 import { createDeadlines } from './deadlines.ts';
 import type { Engine } from './engine.ts';
@@ -25,6 +26,8 @@ export interface SessionDeps {
   conversation: Conversation;
   secureContext: SecureContext;
   observer: Observer;
+  /** Null where nobody records the session. */
+  recorder: SessionRecorder | null;
   /** The session is over, and showed something of the device. */
   observed(observation: SessionObservation): void;
 }
@@ -48,7 +51,7 @@ export interface Session {
 }
 
 export function createSession(deps: SessionDeps, socket: Socket, facts: SessionFacts): Session {
-  const { clock, learned, conversation } = deps;
+  const { clock, learned, conversation, recorder } = deps;
   let isFinishing = false;
   let isOpened = false;
   let isCut = false;
@@ -60,6 +63,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   socket.once('close', () => {
     deadlines.stop();
     wire.destroy();
+    recorder?.ended(deps.observer.hasQuit());
     tellObserved();
   });
 
@@ -74,9 +78,17 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
     const next: Wire = createWire({
       onCommand(line) {
         noteFirstCommand(isSecure);
-        return conversation.onCommand(line);
+        recorder?.command(line.toString('latin1'));
+        const verdict = conversation.onCommand(line);
+        if (verdict.kind !== 'pass') recorder?.reply(verdict.reply);
+        return verdict;
       },
-      onReply: conversation.onReply,
+      onReply(verb, text) {
+        const reply = conversation.onReply(verb, text);
+        recorder?.reply(reply);
+        return reply;
+      },
+      onSignInLine: () => recorder?.signInLine(),
       onPhase: (phase) => {
         if (wire === next) followPhase(phase);
       },
@@ -108,6 +120,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   /** Ends the session with a reply; whoever does not hang up soon is cut. */
   function refuse(code: ReplyCode): void {
     conversation.report(code, replyLine(code).trimEnd());
+    recorder?.reply(replyLine(code));
     conversation.end(code);
     wire.close(replyLine(code));
     const timer = clock.schedule(LIMITS.closeLingerMs, () => top.destroy());
@@ -147,6 +160,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
       return;
     }
     deps.observer.hello(start, hello);
+    recorder?.tls(start, hello);
     const handshake = startHandshake(plain, deps.secureContext);
     top = handshake.socket;
     try {
@@ -169,6 +183,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   function openWire(device: DeviceSocket, greeting: 'pass' | 'swallow'): void {
     isOpened = true;
     deadlines.enter('command');
+    if (greeting === 'pass') recorder?.reply('220');
     wire.open(device, greeting);
     if (isFinishing) refuse('intake.stopping');
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import type { Spool } from '../spool/types.ts';
+import type { Captures } from './capture.ts';
 import type { SessionObservation } from './observation.ts';
 import type { DeviceSettings, IntakeSettings } from './settings.ts';
 import type { KnownDevice } from './treatment.ts';
@@ -65,6 +66,8 @@ export interface Intake {
   reload(change: IntakeChange): Promise<ListenerAddress[]>;
   /** Goes on with other devices; connections that are open keep what they began with. */
   replaceDevices(devices: DeviceSettings[]): void;
+  /** Records the sessions of an address, scrubbed; null while another capture runs. */
+  capture: Captures['capture'];
   /** Forgets what was learned of how an address starts TLS. */
   forgetTls(address: string): void;
   replaceCertificate(certificate: ServerCertificate): void;

@@ -30,6 +30,8 @@ export interface WireEvents {
   onCommand(line: Buffer): CommandVerdict;
   /** A reply of smtp-server to `verb`; what is returned goes to the device. */
   onReply(verb: string, reply: string): string;
+  /** A line of a sign-in exchange has come; what it holds is nobody's business. */
+  onSignInLine(): void;
   onPhase(phase: WirePhase): void;
   onBytes(bytes: number): void;
   /** The reply to STARTTLS is on its way; the socket is detached and its plain-text rest thrown away. */
@@ -142,7 +144,10 @@ export function createWire(events: WireEvents): Wire {
       case 'command':
         return takeCommand();
       case 'sign-in':
-        return takeLine(forward);
+        return takeLine((line) => {
+          events.onSignInLine();
+          forward(line);
+        });
       case 'data':
         return takeData();
       default:

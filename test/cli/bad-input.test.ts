@@ -42,6 +42,7 @@ const COMMANDS: Record<string, { args?: string[]; needs: Needs }> = {
   'profiles show': { args: ['ricoh/mp'], needs: 'nothing' },
   'profiles match': { args: ['--ehlo', 'RNP000001'], needs: 'nothing' },
   'profiles check': { needs: 'nothing' },
+  capture: { args: ['--device', '192.0.2.21', '--seconds', '1'], needs: 'agent' },
   'devices list': { needs: 'agent' },
   'devices show': { args: ['copier-2f'], needs: 'agent' },
   'devices approve': { args: ['192.0.2.21'], needs: 'agent' },

@@ -44,6 +44,7 @@ function outside(profiles: Catalogue = new Map()) {
     {
       ...{ address: '198.51.100.7', listener: 'x:25', device: null, offersStartTls: true },
       treatment: treatmentOf(UNKNOWN),
+      recorder: null,
       observer: createObserver(clock, '198.51.100.7'),
     },
   );

@@ -1,6 +1,6 @@
 /** The devices: those of the config, those that were approved, and those that wait for it. */
 import * as z from 'zod';
-import type { Approval, DeviceDetail, DeviceRow } from '../../devices/types.ts';
+import type { Approval, DeviceCapture, DeviceDetail, DeviceRow } from '../../devices/types.ts';
 import { command } from './command.ts';
 
 /** An id, or an address. */
@@ -30,6 +30,13 @@ export const DEVICE_COMMANDS = {
       by: z.string().min(1),
     }),
     (deps, input): Promise<Approval> => deps.devices.approve(input),
+  ),
+
+  /** Answers when the device has sent a message, or the time is over. */
+  'devices.capture': command(
+    z.strictObject({ device, seconds: z.int().min(1).max(3600).default(300) }),
+    ({ devices }, input): Promise<DeviceCapture> =>
+      devices.capture({ device: input.device, waitMs: input.seconds * 1000 }),
   ),
 
   'devices.forget': command(
