@@ -5,7 +5,69 @@ import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { suitablePassword } from '../../src/profiles/passwords.ts';
 import { limitsSchema, repairSchema, smtpSchema, tlsSchema } from '../../src/profiles/schema-behaviour.ts';
-import { FIELD_USES } from '../../src/profiles/uses.ts';
+
+/**
+ * What reads each key. `box`: it changes what the box does for the device; `sheet`: what the setup sheet or a password
+ * says; `people`: nothing acts on it.
+ */
+const FIELD_USES = {
+  'tls.floor': 'box',
+  'tls.mode': 'box',
+  'tls.ranges.firmware': 'box',
+  'tls.ranges.floor': 'box',
+  'tls.ranges.mode': 'box',
+  'tls.ranges.protocols': 'box',
+  'tls.ranges.modes': 'sheet',
+  'tls.ranges.implicitOnAnyPort': 'box',
+  'tls.ranges.kx': 'people',
+  'tls.ranges.ciphersNeeded': 'people',
+  'tls.ranges.helloFormat': 'people',
+  'tls.ranges.clientCertificate': 'people',
+  'tls.ranges.trustsOnlyInstalledCa': 'sheet',
+  'tls.ranges.update': 'sheet',
+  'smtp.helo.verb': 'people',
+  'smtp.helo.fqdn': 'people',
+  'smtp.helo.mayBeEmpty': 'people',
+  'smtp.helo.mayHaveSpaces': 'people',
+  'smtp.helo.addressLiteral': 'people',
+  'smtp.helo.prefix': 'box',
+  'smtp.auth.mechanisms': 'people',
+  'smtp.auth.order': 'people',
+  'smtp.auth.loginPromptStrict': 'people',
+  'smtp.auth.sendsWithout': 'people',
+  'smtp.auth.popBeforeSmtp': 'people',
+  'smtp.advertise.starttls': 'box',
+  'smtp.advertise.auth': 'box',
+  'smtp.advertise.size': 'box',
+  'smtp.advertise.pipelining': 'box',
+  'smtp.advertise.eightBitMime': 'box',
+  'smtp.join': 'box',
+  'smtp.quirks': 'box',
+  'smtp.senderForm': 'people',
+  'smtp.session.probes': 'people',
+  'smtp.session.waitsMinS': 'people',
+  'smtp.session.waitsMaxS': 'people',
+  'smtp.session.commandIdleMaxS': 'box',
+  'smtp.session.dataIdleMaxS': 'box',
+  'smtp.session.stallsInData': 'people',
+  'smtp.session.noQuit': 'people',
+  'smtp.session.oneRecipientEach': 'people',
+  'smtp.session.connectionsMax': 'box',
+  'smtp.split.kind': 'people',
+  'smtp.split.partsMax': 'people',
+  'smtp.split.maxKiB': 'people',
+  'smtp.split.defaultKiB': 'people',
+  'repair.missingFields': 'people',
+  'limits.passwordMax': 'sheet',
+  'limits.passwordCharset': 'sheet',
+  'limits.userMax': 'sheet',
+  'limits.serverMax': 'sheet',
+  'limits.serverNumericOnly': 'sheet',
+  'limits.portFixed': 'sheet',
+  'limits.fromMax': 'sheet',
+  'limits.recipientsMax': 'people',
+  'limits.attachMaxKiB': 'people',
+} as const satisfies Record<string, 'box' | 'sheet' | 'people'>;
 
 interface Node {
   properties?: Record<string, Node>;
