@@ -5,7 +5,7 @@
 # Quick and offline when nothing is missing. Starts no service.
 set -eu
 
-packages='avahi-daemon chromium cups-ipp-utils curl dbus fonts-dejavu-core iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db mosquitto mosquitto-clients msmtp openssl poppler-utils postfix procps prometheus prometheus-mqtt-exporter python3 python3-jinja2 sasl2-bin snmpd stunnel4 swaks util-linux zabbix-agent2 zbar-tools'
+packages='avahi-daemon chromium cups-ipp-utils curl dbus fonts-dejavu-core iproute2 libnet-ssleay-perl libsasl2-modules libsasl2-modules-db mosquitto mosquitto-clients msmtp openssl poppler-utils postfix procps prometheus prometheus-mqtt-exporter python3 python3-jinja2 sasl2-bin snmpd stunnel4 swaks tmux util-linux zabbix-agent2 zbar-tools'
 
 fail() {
   echo "install-test-peers: $1" >&2

@@ -25,6 +25,8 @@ export interface LoadBrokerOptions {
 
 const WATCH_ADDRESS = '127.0.1.100';
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`;
+/** Reading them again takes as long. */
+const START_MS = 120_000;
 /** Writing the retained messages of a large fleet to the disk takes a while. */
 const STOP_MS = 60_000;
 
@@ -58,7 +60,7 @@ export async function startLoadBroker(options: LoadBrokerOptions): Promise<LoadB
     const limits = ['prlimit', `--nofile=${filesMax}:${filesMax}`, '--'];
     const [program = '', ...args] = [...limits, 'mosquitto', '-c', file];
     const started = startProcess(program, args, { env: { PATH } });
-    for (const address of [...addresses, WATCH_ADDRESS]) await waitForPort(address, port);
+    for (const address of [...addresses, WATCH_ADDRESS]) await waitForPort(address, port, START_MS);
     return started;
   }
 

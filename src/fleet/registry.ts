@@ -52,7 +52,7 @@ export function createRegistry(clock: Clock): Registry {
   }
 
   function apply(site: string, message: SiteMessage): boolean {
-    // An empty retained status takes a site away that is no more (docs/howto/watch-many-sites.md).
+    // Whoever clears a site at the broker clears its status too (docs/howto/watch-many-sites.md).
     if (message.payload === '' && message.kind !== 'device') {
       return message.kind === 'status' && records.delete(site);
     }

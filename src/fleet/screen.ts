@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Explanation } from '../core/errors.ts';
 import { type Alert, formatAlert } from './alerts.ts';
 import type { Fleet, Look } from './fleet.ts';
-import { formatTime } from './format.ts';
-import { countLine, cut, siteTable, troubleLine } from './table.ts';
+import { formatCount, formatTime } from './format.ts';
+import { countLine, cut, SENTENCE_INDENT, siteTable, troubleLine } from './table.ts';
 import type { SiteRow } from './types.ts';
 
 /** What the screen needs of a terminal: the process's own, or one of a test. */
@@ -50,6 +50,8 @@ export function createScreen({ clock, terminal, fleet, trouble, broker }: Screen
   let rows: readonly SiteRow[] = fleet.registry.rows();
   let alerts: Alert[] = [];
   let offset = 0;
+  /** Sites that were drawn; on a narrow terminal one with a sentence takes two lines. */
+  let shown = 0;
   let endings: (() => void)[] = [];
 
   function room(): number {
@@ -63,6 +65,7 @@ export function createScreen({ clock, terminal, fleet, trouble, broker }: Screen
     const options = { now: clock.now(), width, hasColour: terminal.hasColour };
     // Rows that don't fit are not even formatted: there may be ten thousand.
     const table = siteTable(rows.slice(offset, offset + room()), options).slice(0, room() + 1);
+    shown = table.slice(1).filter((line) => !line.startsWith(SENTENCE_INDENT)).length;
     const away = trouble();
     const lines = [
       cut(`Scanferry fleet · ${broker} · ${countLine(rows)} · ${formatTime(clock.now())}`, width),
@@ -70,8 +73,8 @@ export function createScreen({ clock, terminal, fleet, trouble, broker }: Screen
       ...table,
       ...(alerts.length === 0 ? [] : ['', ...alerts.map((alert) => cut(formatAlert(alert), width))]),
     ];
-    const more = rows.length - offset - room();
-    lines.push(cut(`${more > 0 ? `${more} more · ` : ''}↑ ↓ scroll · q leaves`, width));
+    const more = rows.length - offset - shown;
+    lines.push(cut(`${more > 0 ? `${formatCount(more)} more · ` : ''}↑ ↓ scroll · q leaves`, width));
     terminal.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_BELOW}`);
   }
 
@@ -89,10 +92,13 @@ export function createScreen({ clock, terminal, fleet, trouble, broker }: Screen
     [`${ESC}B`]: () => scroll(1),
     k: () => scroll(-1),
     j: () => scroll(1),
-    [`${ESC}5~`]: () => scroll(-room()),
-    [`${ESC}6~`]: () => scroll(room()),
-    ' ': () => scroll(room()),
+    [`${ESC}5~`]: () => scroll(-shown),
+    [`${ESC}6~`]: () => scroll(shown),
+    ' ': () => scroll(shown),
     g: () => scroll(-rows.length),
+    [`${ESC}H`]: () => scroll(-rows.length),
+    G: () => scroll(rows.length),
+    [`${ESC}F`]: () => scroll(rows.length),
   };
 
   function scroll(by: number): void {

@@ -43,7 +43,8 @@ const SITE_WIDTH_MAX = 28;
 /** A sentence in fewer columns says nothing; it then stands on a line of its own. */
 const SENTENCE_WIDTH_MIN = 24;
 const GAP = '  ';
-const INDENT = '        ';
+/** Before a sentence on a line of its own. */
+export const SENTENCE_INDENT = '        ';
 
 /** Head and lines of `rows`; with `sentences` left out where there is nothing to say. */
 export function siteTable(rows: readonly SiteRow[], options: TableOptions): string[] {
@@ -64,7 +65,7 @@ export function siteTable(rows: readonly SiteRow[], options: TableOptions): stri
       return [paint(cut(`${line}${GAP}${sentence}`.trimEnd(), options.width), row, options)];
     return [
       paint(cut(line.trimEnd(), options.width), row, options),
-      cut(`${INDENT}${sentence}`, options.width),
+      cut(`${SENTENCE_INDENT}${sentence}`, options.width),
     ];
   });
   return [cut((isBeside ? `${head}${GAP}WHAT IS WRONG` : head).trimEnd(), options.width), ...lines];

@@ -163,7 +163,18 @@ function shown(name: string, value: unknown): string {
   if (typeof value === 'number' && /(At|^until)$/.test(name)) return formatTime(value);
   if (typeof value === 'number' && name.endsWith('Ms')) return formatValue(value / 1000, 's');
   if (typeof value === 'number' && /bytes$/i.test(name)) return formatValue(value, 'bytes');
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? plainOf(value) : JSON.stringify(value);
+}
+
+/** What an event had nested is kept as JSON (event-data.ts): people read its values. */
+function plainOf(text: string): string {
+  if (!/^[[{]"/.test(text)) return text;
+  try {
+    return Object.values(JSON.parse(text)).join(' ');
+  } catch {
+    // It was cut, or no JSON after all.
+    return text;
+  }
 }
 
 function allReadings(site: SiteDetail): Html {
