@@ -63,9 +63,8 @@ function troubleOf({ reach, level }: SiteRow): Trouble | null {
   return level === 'fail' ? 'failing' : null;
 }
 
-/** One line for people and logs. */
-export function formatAlert(alert: Alert): string {
-  const time = new Date(alert.ts).toISOString();
+/** One line for people and logs; `time` is how the moment is written. */
+export function formatAlert(alert: Alert, time = new Date(alert.ts).toISOString()): string {
   const name = alert.name === alert.site ? alert.site : `${alert.site} (${alert.name})`;
   return alert.kind === 'recovered'
     ? `${time} RECOVERED ${name}: this is over: ${alert.problem.cause}`

@@ -71,7 +71,7 @@ export function createScreen({ clock, terminal, fleet, trouble, broker }: Screen
       cut(`Scanferry fleet · ${broker} · ${countLine(rows)} · ${formatTime(clock.now())}`, width),
       away === null ? '' : cut(troubleLine(away), width),
       ...table,
-      ...(alerts.length === 0 ? [] : ['', ...alerts.map((alert) => cut(formatAlert(alert), width))]),
+      ...(alerts.length === 0 ? [] : ['', ...alerts.map((alert) => cut(alertLine(alert), width))]),
     ];
     const more = rows.length - offset - shown;
     lines.push(cut(`${more > 0 ? `${formatCount(more)} more · ` : ''}↑ ↓ scroll · q leaves`, width));
@@ -124,4 +124,9 @@ export function createScreen({ clock, terminal, fleet, trouble, broker }: Screen
       endings = [];
     },
   };
+}
+
+/** The date stands in the first line already. */
+function alertLine(alert: Alert): string {
+  return formatAlert(alert, formatTime(alert.ts).slice(-'00:00:00'.length));
 }

@@ -41,7 +41,7 @@ const COLUMNS: readonly Column[] = [
 
 const SITE_WIDTH_MAX = 28;
 /** A sentence in fewer columns says nothing; it then stands on a line of its own. */
-const SENTENCE_WIDTH_MIN = 24;
+const SENTENCE_WIDTH_MIN = 44;
 const GAP = '  ';
 /** Before a sentence on a line of its own. */
 export const SENTENCE_INDENT = '        ';

@@ -123,7 +123,7 @@ test('in a real terminal it draws, follows the size, and gives the terminal back
   const tmux = (...args: string[]) => runOrThrow('tmux', ['-S', path.join(folder, 'socket'), ...args]);
   const until = async (pattern: RegExp): Promise<string> => {
     for (;;) {
-      const { stdout } = await tmux('capture-pane', '-p', '-t', 'fleet');
+      const stdout = await tmux('capture-pane', '-p', '-t', 'fleet');
       if (pattern.test(stdout)) return stdout;
     }
   };
