@@ -55,7 +55,8 @@ function chainTrouble(
   { leaf, ca }: { leaf: X509Certificate; ca: string | undefined },
 ): Finding | null {
   const file = pemBlocks(text);
-  if (leaf.checkIssued(leaf)) return fail(name, 'self-signed', PROBLEMS.connectorSelfSigned(leaf.subject));
+  if (leaf.checkIssued(leaf))
+    return fail(name, 'self-signed', PROBLEMS.connectorSelfSigned(leaf.subject.replaceAll('\n', ', ')));
   const roots = [...rootCertificates, ...pemBlocks(ca ?? '')];
   const isIssued = (pem: string) => leaf.checkIssued(new X509Certificate(pem));
   if (file.slice(1).some(isIssued) || roots.some(isIssued)) return null;
