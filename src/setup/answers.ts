@@ -164,3 +164,8 @@ export function judgeAnswers(
   }
   return { answers: parsed.success && problems.length === 0 ? parsed.data : null, problems };
 }
+
+/** What stands under a dotted key, such as `signIn.secret`; undefined where nothing does. */
+export function valueAt(raw: unknown, keys: readonly string[]): unknown {
+  return keys.reduce((value, key) => (isRecord(value) ? value[key] : undefined), raw);
+}

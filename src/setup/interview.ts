@@ -8,7 +8,7 @@ import { isRecord } from '../config/resolve.ts';
 import type { Config } from '../config/schema.ts';
 import { OperatorError } from '../core/errors.ts';
 import { WAY_TITLES } from './advise.ts';
-import { type Answers, judgeAnswers, type RawAnswers, WAYS, type Way } from './answers.ts';
+import { type Answers, judgeAnswers, type RawAnswers, valueAt, WAYS, type Way } from './answers.ts';
 import type { Finding, SetupDeps } from './look.ts';
 import { microsoftSteps, type StepValues } from './microsoft-steps.ts';
 import type { Plan } from './plan.ts';
@@ -292,10 +292,6 @@ function teller({ terminal }: InterviewDeps): (finding: Finding) => void {
 function partly(raw: RawAnswers): Answers {
   const { outside = true, server = {} } = raw;
   return { ...raw, outside, server } as Answers;
-}
-
-function valueAt(raw: unknown, keys: readonly string[]): unknown {
-  return keys.reduce((value, key) => (isRecord(value) ? value[key] : undefined), raw);
 }
 
 /** Undefined takes the key away, and a group that is empty then. */

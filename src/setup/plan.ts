@@ -1,7 +1,7 @@
 /** From answers to a config: what stands in it, and which secrets are stored apart. */
 import path from 'node:path';
 import { isRecord } from '../config/resolve.ts';
-import type { Answers, RawAnswers, Way } from './answers.ts';
+import { type Answers, type RawAnswers, valueAt, type Way } from './answers.ts';
 
 export interface Plan {
   way: Way;
@@ -113,10 +113,6 @@ function freeName(name: string, taken: readonly string[]): string {
     const candidate = count === 1 ? name : `${name}-${count}`;
     if (!taken.includes(candidate)) return candidate;
   }
-}
-
-function valueAt(raw: unknown, keys: readonly string[]): unknown {
-  return keys.reduce((value, key) => (isRecord(value) ? value[key] : undefined), raw);
 }
 
 function absolute(baseDir: string, value: unknown): string {
