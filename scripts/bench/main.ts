@@ -10,6 +10,7 @@ import { casesOf, nameOf } from './cases.ts';
 import { type IdleFigures, measureIdle } from './idle.ts';
 import { openWays } from './inward.ts';
 import { measure } from './measure.ts';
+import { measureMemoryCurve } from './memory-curve.ts';
 import { startPostfix } from './postfix-subject.ts';
 import { measureSmallBox } from './small-box.ts';
 import { fillSpool, timeToGreeting } from './start-up.ts';
@@ -68,7 +69,10 @@ async function run(folder: string, isQuick: boolean): Promise<void> {
   try {
     await compare(stage);
     await showStartUp(stage);
-    if (!isQuick) console.log(await measureSmallBox(place('small-box'), upstream));
+    if (!isQuick) {
+      console.log(`${await measureMemoryCurve(place, upstream)}\n`);
+      console.log(await measureSmallBox(place('small-box'), upstream));
+    }
   } finally {
     await upstream.stop();
   }

@@ -39,7 +39,7 @@ export async function measure(
       acceptedPerSecond: perSecond(load.messages, acceptedAt - begun),
       relayedPerSecond: perSecond(load.messages, relayedAt - begun),
       cpuMsPerMessage: (after.cpuMs - before.cpuMs) / load.messages,
-      memoryBytes: memory.stop() - subject.idleBytes,
+      memoryBytes: memory.stop().anonymousBytes - subject.idleBytes,
       writtenPerByte: (after.writtenBytes - before.writtenBytes) / (load.messages * load.bytes),
     };
   } finally {

@@ -33,16 +33,23 @@ export function readUsage(root: number): Usage {
   return total;
 }
 
-/** Follows the anonymous memory of a tree; `stop` gives the highest value seen, in bytes. */
-export function watchMemory(root: number, everyMs = 100): { stop(): number } {
-  let peak = readUsage(root).anonymousBytes;
-  const timer = setInterval(() => {
-    peak = Math.max(peak, readUsage(root).anonymousBytes);
-  }, everyMs);
+export type Memory = Pick<Usage, 'anonymousBytes' | 'residentBytes'>;
+
+/** Follows the memory of a tree; `stop` gives the highest of each that was seen. */
+export function watchMemory(root: number, everyMs = 100): { stop(): Memory } {
+  const peak: Memory = { anonymousBytes: 0, residentBytes: 0 };
+  const look = (): void => {
+    const { anonymousBytes, residentBytes } = readUsage(root);
+    peak.anonymousBytes = Math.max(peak.anonymousBytes, anonymousBytes);
+    peak.residentBytes = Math.max(peak.residentBytes, residentBytes);
+  };
+  look();
+  const timer = setInterval(look, everyMs);
   return {
     stop() {
       clearInterval(timer);
-      return Math.max(peak, readUsage(root).anonymousBytes);
+      look();
+      return peak;
     },
   };
 }

@@ -18,5 +18,5 @@ export interface Place {
 
 /** Connections to the upstream at once: Postfix's default_destination_concurrency_limit, and set for the agent. */
 export const UPSTREAM_CONNECTIONS = 20;
-/** Both take the largest scan of the bench. */
-export const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+/** Both take the largest scan of the bench, of 100 MiB. */
+export const MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
