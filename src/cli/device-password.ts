@@ -6,6 +6,7 @@ import { suitablePassword } from '../profiles/passwords.ts';
 import type { DeviceProfile } from '../profiles/types.ts';
 import type { CliContext } from './context.ts';
 import { usage } from './filter.ts';
+import { wrapText } from './output.ts';
 import { PROBLEMS } from './problems.ts';
 
 const ID = /^[a-z0-9-]{1,64}$/;
@@ -27,8 +28,10 @@ export async function givePassword(
       `User name  ${user}`,
       `Password   ${password}`,
       '',
-      `${whyThatLong(profile, password)} It is shown this once and kept as the secret ${id}. In the config, the entry of the`,
-      'device needs this line; `scanferry reload` then puts it in force:',
+      wrapText(
+        `${whyThatLong(profile, password)} It is shown this once and kept as the secret ${id}. In the config, the entry of the device needs this line; \`scanferry reload\` then puts it in force:`,
+        0,
+      ),
       `    login: { user: ${user}, password: { secret: ${id} } }`,
     ].join('\n'),
   );
@@ -63,5 +66,5 @@ function whyThatLong(profile: DeviceProfile | null, { length }: string): string 
   const short = length < 8 ? ' Few characters are easy to guess: prefer to send without a login.' : '';
   return profile === null || passwordMax === undefined
     ? `It has ${length} letters and digits, which nearly every device holds.`
-    : `It fits the ${passwordMax} characters that ${profile.title} holds.${short}`;
+    : `It fits the ${passwordMax} characters of the field (${profile.title}).${short}`;
 }

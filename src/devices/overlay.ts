@@ -178,7 +178,8 @@ function recipientsRow({ profile, measured }: KnownDevice, { joins }: Treatment)
   return {
     what: 'messages',
     file: file.length === 0 ? null : file.join(', '),
-    measured: measured === null ? null : `${measured.messages}, ${measured.recipientsMax} recipients at most`,
+    measured:
+      measured === null ? null : `${measured.messages}; most recipients of one: ${measured.recipientsMax}`,
     applied: joins ? 'message/partial parts are joined' : 'each by itself',
     isOverridden: false,
   };

@@ -32,15 +32,14 @@ const NAMES: Readonly<Record<number, string>> = {
   49200: 'ECDHE-RSA-AES256-GCM-SHA384',
   52392: 'ECDHE-RSA-CHACHA20-POLY1305',
 };
-const SHOWN_MAX = 6;
 
-/** The first few in the device's order, and how many more there are. */
+/** How many, and the one the device likes best; all of them would fill a screen. */
 export function suiteNames(suites: readonly number[]): string {
-  const shown = suites.slice(0, SHOWN_MAX).map((suite) => suiteName(suite));
-  const more = suites.length - shown.length;
-  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ') || 'none';
+  const [first] = suites;
+  if (first === undefined) return 'none';
+  return suites.length === 1 ? suiteName(first) : `${suites.length}, ${suiteName(first)} first`;
 }
 
-export function suiteName(suite: number): string {
+function suiteName(suite: number): string {
   return NAMES[suite] ?? `0x${suite.toString(16).padStart(4, '0')}`;
 }
