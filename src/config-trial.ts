@@ -68,8 +68,9 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
       throw error;
     }
     const { changed, until } = trial;
-    await record({ type: 'config.tried', data: { by, changed, until } });
+    // Before it is recorded: a full disk must not leave a new config unwatched.
     watch(trial);
+    await record({ type: 'config.tried', data: { by, changed, until } });
     return { changed, warnings, until };
   }
 
