@@ -131,10 +131,10 @@ export function createLoadSites(options: SitesOptions): LoadSites {
       isStopped = true;
       await Promise.all(sites.map(({ report }) => report.stop()));
     },
-    figures: () => ({
-      ...figures,
-      connected: sites.filter(({ report }) => report.state().isConnected).length,
-    }),
+    figures() {
+      const connected = sites.filter(({ report }) => report.state().isConnected).length;
+      return { ...figures, connected, losses: figures.connects - connected };
+    },
   };
 }
 
@@ -154,8 +154,8 @@ const DELIVERED: EventData['message.delivered'] = {
 
 function createCountingLog(figures: SitesFigures): Log {
   const count = (event: string): void => {
-    if (event === 'mqtt.disconnected') figures.losses += 1;
-    else figures.warnings[event] = (figures.warnings[event] ?? 0) + 1;
+    // The same loss is said again when its reason changes; the connections are counted where they begin.
+    if (event !== 'mqtt.disconnected') figures.warnings[event] = (figures.warnings[event] ?? 0) + 1;
   };
   const log: Log = {
     debug() {},
