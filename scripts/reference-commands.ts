@@ -4,8 +4,7 @@ import type { CliDeps } from '../src/cli/context.ts';
 import { createProgram } from '../src/cli/program.ts';
 
 export function renderCommands(): string {
-  // Nothing is run: the commands are only asked what they are.
-  const { program } = createProgram({ output: {}, env: {} } as CliDeps);
+  const program = commandLine();
   const commands = program.commands.flatMap(leavesOf);
   return [
     '# Commands',
@@ -15,6 +14,19 @@ export function renderCommands(): string {
     ...renderOptions(program.options),
     ...commands.flatMap(renderCommand),
   ].join('\n');
+}
+
+/** Every command as it is typed, such as `queue list`. */
+export function commandNames(): string[] {
+  const program = commandLine();
+  return program.commands
+    .flatMap(leavesOf)
+    .map((command) => pathOf(command).slice(program.name().length + 1));
+}
+
+/** Nothing is run: the commands are only asked what they are. */
+function commandLine(): Command {
+  return createProgram({ output: {}, env: {} } as CliDeps).program;
 }
 
 function leavesOf(command: Command): Command[] {

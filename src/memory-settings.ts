@@ -1,6 +1,6 @@
 /**
  * Settings of memory that the C library and V8 read once, before the program begins: the agent sets them and starts
- * again in its place, in the same process. Why not in a service file: docs/decisions/0016-memory-settings.md.
+ * again in its place, in the same process. Why not in a service file: docs/decisions/0013-memory-settings.md.
  */
 
 /** What the program starts again with; what an operator has set stands. */

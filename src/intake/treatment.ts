@@ -3,7 +3,7 @@
  *
  * A profile that a person gave the device is applied whole. One that was only recognised by its signals is applied as
  * far as it can neither refuse anything nor weaken anything: it may make the box more patient, never stricter and
- * never less encrypted (docs/decisions/0014). Pure.
+ * never less encrypted (docs/decisions/0012). Pure.
  */
 import { LIMITS } from '../core/limits.ts';
 import { tlsFor } from '../profiles/firmware.ts';
