@@ -3,15 +3,25 @@ import { COMMANDS, type CommandName } from './commands.ts';
 import type { ControlDeps } from './deps.ts';
 import { parseInput } from './parse-input.ts';
 
+/** Nobody leaves: the answer goes where it is kept. */
+const NEVER = new AbortController().signal;
+
 /**
  * Checks `input` by the row's own schema and runs it.
+ * @param gone aborted when whoever asked has left.
  * @throws OperatorError for input that does not fit, and for whatever the command says no to.
  */
-export async function runCommand(deps: ControlDeps, name: CommandName, input: unknown): Promise<unknown> {
+export async function runCommand(
+  deps: ControlDeps,
+  name: CommandName,
+  input: unknown,
+  gone: AbortSignal = NEVER,
+): Promise<unknown> {
   const { input: schema, run } = COMMANDS[name];
   // The schema of the same row has produced it; TypeScript can't follow a union of rows.
-  return (run as (deps: ControlDeps, input: unknown) => Promise<unknown>)(
+  return (run as (deps: ControlDeps, input: unknown, gone: AbortSignal) => Promise<unknown>)(
     deps,
     parseInput(name, schema, input),
+    gone,
   );
 }

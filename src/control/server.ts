@@ -98,7 +98,7 @@ async function answer(
     return streamSteps(deps.discovery.discover({ network, signal: untilGone(response) }), response);
   }
   if (!isCommandName(name)) throw unknownCommand(name);
-  const output = await runCommand(deps, name, input);
+  const output = await runCommand(deps, name, input, untilGone(response));
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(output));
 }

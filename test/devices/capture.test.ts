@@ -1,4 +1,5 @@
 /** A capture of a device that sends to the whole agent: scrubbed, a session that replays, a draft that passes the check. */
+import http from 'node:http';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
@@ -185,4 +186,20 @@ test('a device that never comes ends the capture when its time is over, and one 
   await clock.advance(1000);
   expect(await first).toEqual({ lines: [], sessions: 0, delivered: 0 });
   expect(captures.recorderFor('192.0.2.21')).toBeNull();
+});
+
+test('a capture ends when whoever started it goes away, so that another can begin', async () => {
+  site = await startSite({ devices: [DEVICE] });
+  const socketPath = path.join(site.agent.directory, 'data', 'control.sock');
+  const started = http.request({ socketPath, method: 'POST', path: '/v1/devices.capture' });
+  started.on('error', () => {});
+  started.end(JSON.stringify({ device: 'copier', seconds: 3600 }));
+  const client = createControlClient(path.join(site.agent.directory, 'data'));
+  const another = () =>
+    client
+      .call('devices.capture', { device: 'copier', seconds: 1 })
+      .catch(({ explanation }) => explanation.code);
+  await expect.poll(another).toBe('devices.capture-busy');
+  started.destroy();
+  await expect.poll(another, { timeout: 20_000 }).toMatchObject({ sessions: 0 });
 });

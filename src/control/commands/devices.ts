@@ -32,11 +32,11 @@ export const DEVICE_COMMANDS = {
     (deps, input): Promise<Approval> => deps.devices.approve(input),
   ),
 
-  /** Answers when the device has sent a message, or the time is over. */
+  /** Answers when the device has sent a message, or the time is over; ends when whoever asked has left. */
   'devices.capture': command(
     z.strictObject({ device, seconds: z.int().min(1).max(3600).default(300) }),
-    ({ devices }, input): Promise<DeviceCapture> =>
-      devices.capture({ device: input.device, waitMs: input.seconds * 1000 }),
+    ({ devices }, input, signal): Promise<DeviceCapture> =>
+      devices.capture({ device: input.device, waitMs: input.seconds * 1000, signal }),
   ),
 
   'devices.forget': command(

@@ -35,10 +35,10 @@ export const SUPPORT_COMMANDS = {
         .default(false)
         .describe('Keep addresses, hosts, domains and names as they are.'),
     }),
-    async (deps, { withAddresses }): Promise<SupportBundle> => {
+    async (deps, { withAddresses }, gone): Promise<SupportBundle> => {
       const { places } = deps.support;
       const now = deps.now();
-      const made = await makeBundle({ places, live: await lookAt(deps), withAddresses, now });
+      const made = await makeBundle({ places, live: await lookAt(deps, gone), withAddresses, now });
       const file = await keepBundle(places.dataDir, made.name, made.bytes);
       return { ...made, file, bytes: made.bytes.length, parts: partsOf(made.bytes) };
     },
@@ -65,12 +65,12 @@ function partsOf(bytes: Buffer): number {
   return Math.ceil(bytes.length / LIMITS.supportPartBytes);
 }
 
-async function lookAt(deps: ControlDeps): Promise<LiveFacts> {
+async function lookAt(deps: ControlDeps, gone: AbortSignal): Promise<LiveFacts> {
   const { clock, logTail } = deps.support;
   const [doctor, status, health, spool, events] = await Promise.all([
     linesOf(clock, (signal) => deps.diagnose({}, signal)),
-    partOf(clock, () => STATUS_COMMANDS.status.run(deps, {})),
-    partOf(clock, () => HEALTH_COMMANDS.health.run(deps, {})),
+    partOf(clock, () => STATUS_COMMANDS.status.run(deps, {}, gone)),
+    partOf(clock, () => HEALTH_COMMANDS.health.run(deps, {}, gone)),
     partOf(clock, () => deps.spool.inspect()),
     partOf(clock, () => deps.spool.latestEvents(LIMITS.supportEventsMax)),
   ]);
