@@ -1,8 +1,9 @@
-/** The command line as the main thread runs it: what its commands need is put together here. */
+/**
+ * The command line as the main thread runs it: what its commands need is put together here. Only what every command
+ * needs is loaded at once: a command that asks the running agent starts in half the time without the agent's own code.
+ */
 import type { Worker } from 'node:worker_threads';
-import { type Agent, createAgent } from './agent.ts';
-import { searchAlone } from './agent-discovery.ts';
-import { diagnoseAlone } from './agent-doctor.ts';
+import type { Agent } from './agent.ts';
 import { boxAddresses } from './box-addresses.ts';
 import type { CliDeps, RunRequest } from './cli/context.ts';
 import { terminalOutput } from './cli/output.ts';
@@ -20,14 +21,21 @@ import { createLog } from './log.ts';
 import { createNameResolver } from './name-resolver.ts';
 import { catalogueOf } from './profile-packs.ts';
 import { builtInCatalogue } from './profiles/catalogue.ts';
+import type { Catalogue } from './profiles/types.ts';
 import { SCHEMA_VERSION } from './spool/migrations.ts';
 import { copyRestingSpool, inspectRestingSpool } from './spool-copy.ts';
 import { createKeptLog } from './support/kept-log.ts';
 import { processTerminal } from './terminal.ts';
 import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
-const profiles = builtInCatalogue();
-const profileIds = (dataDir: string) => [...catalogueOf(dataDir, profiles).keys()].sort();
+let builtIn: Catalogue | null = null;
+
+function builtInProfiles(): Catalogue {
+  builtIn ??= builtInCatalogue();
+  return builtIn;
+}
+
+const profileIds = (dataDir: string) => [...catalogueOf(dataDir, builtInProfiles()).keys()].sort();
 
 type StartWorker = (data: unknown) => Worker;
 
@@ -38,7 +46,7 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     env: process.env,
     version: { version: VERSION, built: BUILT, node: process.version },
     profileIds,
-    profiles: (dataDir) => (dataDir === null ? profiles : catalogueOf(dataDir, profiles)),
+    profiles: (dataDir) => (dataDir === null ? builtInProfiles() : catalogueOf(dataDir, builtInProfiles())),
     boxAddresses,
     runAgent: (request) => runAgent(request, startWorker),
     setup: {
@@ -52,13 +60,19 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     runDemo: async (request) => {
       const { runDemo } = await import('./demo.ts');
       return runDemo({
-        ...{ ...request, profiles, startWorker, output: terminalOutput },
+        ...{ ...request, profiles: builtInProfiles(), startWorker, output: terminalOutput },
         untilStopped: () => listenForStop().received,
       });
     },
-    searchAlone: (request) => searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles }),
-    diagnoseAlone: (request, options) =>
-      diagnoseAlone({ ...request, profileIds, clock: createSystemClock(CLOCK_FLOOR_MS) }, options),
+    async *searchAlone(request) {
+      const { searchAlone } = await import('./agent-discovery.ts');
+      const profiles = builtInProfiles();
+      yield* searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles });
+    },
+    async *diagnoseAlone(request, options) {
+      const { diagnoseAlone } = await import('./agent-doctor.ts');
+      yield* diagnoseAlone({ ...request, profileIds, clock: createSystemClock(CLOCK_FLOOR_MS) }, options);
+    },
     // What runs once says what went wrong itself, in sentences.
     runFleet: (request) =>
       inFleet(request.once ? 'error' : 'warn', (fleet, parts) => fleet.runWatch(request, parts)),
@@ -123,8 +137,9 @@ async function runOnce(request: RunRequest & { file: string }, startWorker: Star
   // However the process ends, but for a kill.
   process.once('exit', keptLog.flush);
   for (const message of warnings) log.warn('config.warning', { message });
+  const { createAgent } = await import('./agent.ts');
   const agent = createAgent({
-    ...{ config, profiles, clock, log, startWorker, readConfig, configFile: file },
+    ...{ config, profiles: builtInProfiles(), clock, log, startWorker, readConfig, configFile: file },
     support: { env: request.env, logTail: keptLog.tail },
   });
   // Before the start: a signal that comes early must not end the process in the middle of it.

@@ -3,7 +3,6 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { configEntries, dataEntries } from '../backup/contents.ts';
-import { writeBackup } from '../backup/create.ts';
 import { checkConfig } from '../config/load.ts';
 import { givenDataDir, locateConfig } from '../config/locate.ts';
 import { OperatorError } from '../core/errors.ts';
@@ -31,6 +30,7 @@ export function addBackupCommand(program: Command, context: CliContext): void {
       const messages = options.withSpool === true;
       const copy = await copySpool(context, dataDir, messages);
       try {
+        const { writeBackup } = await import('../backup/create.ts');
         const bytes = await writeBackup({
           ...{ out: path.resolve(file), force: options.force === true, passphrase },
           ...contentsOf(context, dataDir, { copy, messages }),

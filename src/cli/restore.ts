@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { PROBLEMS } from '../backup/problems.ts';
-import { type RestoreReport, restoreBackup } from '../backup/restore.ts';
+import type { RestoreReport } from '../backup/restore.ts';
 import { givenDataDir, locateConfig } from '../config/locate.ts';
 import { createControlClient } from '../control/client.ts';
 import { OperatorError } from '../core/errors.ts';
@@ -29,6 +29,7 @@ export function addRestoreCommand(program: Command, context: CliContext): void {
         options.passphraseFile === undefined
           ? await askPassphrase({ twice: false })
           : passphraseFrom(options.passphraseFile);
+      const { restoreBackup } = await import('../backup/restore.ts');
       const restored = await restoreBackup({
         ...{ file: path.resolve(file), passphrase, force: options.force === true, now: Date.now() },
         dataDir: given === undefined ? null : path.resolve(given),

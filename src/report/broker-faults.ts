@@ -53,7 +53,8 @@ export function explainBrokerError(error: unknown, url: string, version: MqttVer
     return PROBLEMS.clientCertificate(place, detail);
   if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || CERTIFICATE_CODES.test(code))
     return PROBLEMS.tls(place, detail);
-  if (hasNetworkCode(error)) return PROBLEMS.unreachable(place, detail);
+  // MQTT.js gives this one no code: a broker that has stopped answering.
+  if (hasNetworkCode(error) || /^keepalive timeout/i.test(detail)) return PROBLEMS.unreachable(place, detail);
   return error === null ? PROBLEMS.closed(place) : PROBLEMS.notMqtt(place, detail);
 }
 
