@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { OperatorError } from '../../src/core/errors.ts';
-
 import { createSecret } from '../../src/core/secret.ts';
 import { makeKey } from '../../src/fleet/keys.ts';
 import type { BrokerRequest, SendRequest, WatchRequest } from '../../src/fleet/request.ts';
 import { runSend, runWatch } from '../../src/fleet-run.ts';
+import { observe } from '../report/support/observer.ts';
 import { PAUSED, startTestSite, type TestSite, type TestSiteOptions } from '../report/support/site.ts';
 import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts';
@@ -53,7 +53,16 @@ async function site(id: string, more: Partial<TestSiteOptions> = {}): Promise<Te
   const password = createSecret(id.slice(0, 1));
   const made = await startTestSite({ url: mosquitto.url, id, settings: { password, ...settings }, ...rest });
   closers.push(() => made.stop());
-  while (!made.report.state().isConnected) await new Promise((resolve) => setImmediate(resolve));
+  // Online is what it says when it hears commands.
+  const seen = await observe(
+    mosquitto.url.replace('://', '://watcher:watch-word@'),
+    `scanferry/v1/${id}/status`,
+  );
+  try {
+    await seen.until(({ text }) => text === 'online', `${id} online`);
+  } finally {
+    await seen.stop();
+  }
   return made;
 }
 

@@ -43,6 +43,8 @@ export interface ScriptedSmtp {
 }
 
 const CRLF = '\r\n';
+/** First byte of a record that holds a hello (RFC 8446 section 5.1). */
+const TLS_HANDSHAKE = 0x16;
 
 export async function startScriptedSmtp(options: ScriptedSmtpOptions): Promise<ScriptedSmtp> {
   const sessions: ScriptedSession[] = [];
@@ -82,6 +84,8 @@ function serve(raw: Socket, session: ScriptedSession, options: ScriptedSmtpOptio
   let socket = raw;
   let pending: Buffer = Buffer.alloc(0);
   let isInBody = false;
+  /** A TLS hello that nobody answers: a line end among its random bytes ends no command. */
+  let isHello = false;
 
   function answer(step: string): void {
     const given = options.script?.(step, session) ?? defaultAnswer(step, session, options);
@@ -105,6 +109,8 @@ function serve(raw: Socket, session: ScriptedSession, options: ScriptedSmtpOptio
   }
 
   function take(chunk: Buffer): void {
+    isHello ||= !isInBody && !session.isSecure && chunk[0] === TLS_HANDSHAKE;
+    if (isHello) return;
     if (isInBody) {
       takeBody(chunk);
       return;
