@@ -113,7 +113,10 @@ routes: [{ id: direct, kind: direct-send, domain: contoso.com }]
       [['--tls', ...auth('wrong')], '535 5.7.8 User name or password is wrong.'],
     ];
     for (const [args, reply] of tries) {
-      const stranger = await outside.swaks(STRANGER, args);
+      let stranger = await outside.swaks(STRANGER, args);
+      // On a busy machine the hello may come later than an auto port waits for it: then the next try is waited for.
+      const isLate = args.includes('--tls-on-connect') && !stranger.stdout.includes(reply);
+      if (isLate) stranger = await outside.swaks(STRANGER, args);
       expect(stranger.stdout).toContain(reply);
       expect(stranger.code).not.toBe(0);
     }
