@@ -4,6 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandNames } from '../../scripts/reference-commands.ts';
+import type { CliDeps } from '../../src/cli/context.ts';
+import { runCli } from '../../src/cli/program.ts';
 import { lookInto } from '../spool/raw-database.ts';
 import { runScanferry } from '../support/child-site.ts';
 import { openTestSpool, type TestSpool } from '../support/spool.ts';
@@ -87,13 +89,33 @@ function run(name: string, args: readonly string[]): ReturnType<typeof runScanfe
   return runScanferry([...name.split(' '), ...own, ...args]);
 }
 
+/** As `run`, in this process: for what fails before anything of the agent is asked. */
+async function runHere(name: string, args: readonly string[]): ReturnType<typeof runScanferry> {
+  // What starts an agent puts its parts together outside the command line.
+  if (name === 'run') return run(name, args);
+  let [stdout, stderr] = ['', ''];
+  const out = (text = '') => {
+    stdout += `${text}\n`;
+  };
+  const error = (text: string) => {
+    stderr += `${text}\n`;
+  };
+  const own = (COMMANDS[name]?.args ?? []).map((arg) => arg.replace('FOLDER', folder));
+  const code = await runCli([...name.split(' '), ...own, ...args], {
+    output: { line: out, error, json: (value: unknown) => out(JSON.stringify(value)) },
+    ...{ env: {}, version: { version: '0.0.0', built: null, node: process.version }, profileIds: () => [] },
+    // The rest is not reached by input that is wrong.
+  } as unknown as CliDeps);
+  return { code, stdout, stderr };
+}
+
 test('the table names every command there is, and no other', () => {
   expect(commandNames().sort()).toEqual(Object.keys(COMMANDS).sort());
 });
 
 describe('a flag that does not exist', () => {
   test.each(Object.keys(COMMANDS))('%s ends with 2, and says which', async (name) => {
-    const { code, stdout, stderr } = await run(name, ['--no-such-flag', '--data', folder]);
+    const { code, stdout, stderr } = await runHere(name, ['--no-such-flag', '--data', folder]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expectOneSentence(stderr);
     expect(stderr).toContain("unknown option '--no-such-flag'");
@@ -112,7 +134,7 @@ describe('a config that was named and', () => {
 
   test.each(rows)('%s (%s): %s ends with 2, and names the file', async (_why, file, name) => {
     const config = path.join(folder, file);
-    const { code, stdout, stderr } = await run(name, ['--config', config]);
+    const { code, stdout, stderr } = await runHere(name, ['--config', config]);
     expect(code).toBe(2);
     // `check` prints what it was asked for.
     const text = name === 'check' ? stdout : stderr;
