@@ -32,11 +32,11 @@ function packAsset(from: string): string {
 
 const IMPORT_PARTS = `import { readPart } from './bundle-parts.ts';`;
 
-/** Replaces src/native-embedded.ts by a module that reads the addons among the parts of the bundle. */
+/** Replaces src/program/native-embedded.ts by a module that reads the addons among the parts of the bundle. */
 const embedAddons: Plugin = {
   name: 'embed-addons',
   setup(context) {
-    context.onLoad({ filter: /\/src\/native-embedded\.ts$/ }, ({ path: file }) => ({
+    context.onLoad({ filter: /\/src\/program\/native-embedded\.ts$/ }, ({ path: file }) => ({
       loader: 'js',
       resolveDir: path.dirname(file),
       contents: `${IMPORT_PARTS}export const EMBEDDED_ADDONS = {${TARGETS.map(describeAddon).join()}};`,
@@ -54,11 +54,11 @@ function addonOf(target: string): Buffer {
   return readFileSync(path.join(path.dirname(packageFile), 'prebuilds', `${target}.node`));
 }
 
-/** Replaces src/worker-embedded.ts by a module that reads the thread's program among the parts of the bundle. */
+/** Replaces src/program/worker-embedded.ts by a module that reads the thread's program among the parts of the bundle. */
 const embedWorker: Plugin = {
   name: 'embed-worker',
   setup(context) {
-    context.onLoad({ filter: /\/src\/worker-embedded\.ts$/ }, ({ path: file }) => ({
+    context.onLoad({ filter: /\/src\/program\/worker-embedded\.ts$/ }, ({ path: file }) => ({
       loader: 'js',
       resolveDir: path.dirname(file),
       contents: `${IMPORT_PARTS}export const embeddedWorker = () => readPart("worker").toString("latin1");`,
@@ -124,7 +124,7 @@ function inAscii(text: string): string {
   return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** `program`, with a comment for each part and one that says where they are, as src/bundle-parts.ts reads them. */
+/** `program`, with a comment for each part and one that says where they are, as src/program/bundle-parts.ts reads them. */
 function withParts(program: string, parts: Readonly<Record<string, Buffer>>): string {
   const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
   let text = program;

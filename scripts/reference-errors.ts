@@ -1,6 +1,7 @@
 /** Renders docs/reference/replies.md and errors.md from the tables of the rooms. */
 
-import { HELD_ADVICE } from '../src/advice.ts';
+import { HELD_ADVICE } from '../src/agent/advice.ts';
+import { RELOAD_PROBLEMS } from '../src/agent/reload.ts';
 import { PROBLEMS as BACKUP_PROBLEMS } from '../src/backup/problems.ts';
 import { PROBLEMS as CLI_PROBLEMS } from '../src/cli/problems.ts';
 import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
@@ -17,9 +18,8 @@ import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
 import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
 import { PROBLEMS as NOTICE_PROBLEMS } from '../src/notices/problems.ts';
 import { PROBLEMS as PAGE_PROBLEMS } from '../src/pages/problems.ts';
-import { PROBLEMS as AGENT_PROBLEMS } from '../src/problems.ts';
 import { PROBLEMS as PACK_PROBLEMS } from '../src/profiles/pack-problems.ts';
-import { RELOAD_PROBLEMS } from '../src/reload.ts';
+import { PROBLEMS as AGENT_PROBLEMS } from '../src/program/problems.ts';
 import { PROBLEMS as COMMAND_PROBLEMS } from '../src/report/command-problems.ts';
 import { PROBLEMS as BROKER_PROBLEMS } from '../src/report/problems.ts';
 import { MESSAGES } from '../src/routes/explanations.ts';

@@ -1,7 +1,7 @@
 /** Renders docs/reference/topics.md from the tree of topics, the payloads, the events and the verbs of commands. */
 import path from 'node:path';
+import { VERBS } from '../src/agent/remote-verbs.ts';
 import { LIMITS } from '../src/core/limits.ts';
-import { VERBS } from '../src/remote-verbs.ts';
 import { TOPICS } from '../src/report/topics.ts';
 import { type Field, readInterface } from './read-interfaces.ts';
 import { rowsOf } from './reference-settings.ts';

@@ -5,8 +5,8 @@
  * which cost 40 MiB.
  */
 import { Worker } from 'node:worker_threads';
-import { applyMemorySettings } from './memory-settings.ts';
-import { embeddedWorker } from './worker-embedded.ts';
+import { applyMemorySettings } from './program/memory-settings.ts';
+import { embeddedWorker } from './program/worker-embedded.ts';
 
 function startWorker(workerData: unknown): Worker {
   const program = embeddedWorker();
@@ -18,7 +18,7 @@ function startWorker(workerData: unknown): Worker {
 async function main(): Promise<void> {
   applyMemorySettings(process);
   // Not before: what starts again shall not load it twice.
-  const { runCommandLine } = await import('./command-line.ts');
+  const { runCommandLine } = await import('./run/command-line.ts');
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read has seen enough, as `head` does: that is no error.
     if (error.code === 'EPIPE') process.exit();

@@ -46,7 +46,7 @@ export interface CliDeps {
   profiles(dataDir: string | null): Catalogue;
   /** IP addresses of this machine. */
   boxAddresses(): string[];
-  /** Runs the agent until it is told to stop. Supplied by main.ts, the only place that builds rooms. */
+  /** Runs the agent until it is told to stop. Supplied by src/run/command-line.ts. */
   runAgent(request: RunRequest): Promise<ExitCode>;
   /** What `init` tries its answers with. */
   setup: SetupDeps;

@@ -1,4 +1,4 @@
-/** The shape of a log; the writer itself is made in src/log.ts so that core stays free of output. */
+/** The shape of a log; the writer itself is made in src/program/log.ts so that core stays free of output. */
 
 /** Values that may stand in a log line: never a body, a subject or a secret. */
 export type LogFields = Record<string, unknown>;

@@ -27,7 +27,7 @@ export interface KeptLogDeps {
 
 const FOLDER = 'log';
 const DAY_MS = 24 * 3600 * 1000;
-/** As the log writer begins a line (src/log.ts). */
+/** As the log writer begins a line (src/program/log.ts). */
 const IS_TROUBLE = /^\{"level":"(?:warn|error)"/;
 
 /** Where the newest lines are. */

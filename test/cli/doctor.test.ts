@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { diagnoseAlone } from '../../src/agent-doctor.ts';
+import { diagnoseAlone } from '../../src/agent/doctor.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import type { DoctorLine } from '../../src/doctor/types.ts';
 import { cliRun } from '../support/cli.ts';

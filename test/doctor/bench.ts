@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { diagnoseAlone } from '../../src/agent-doctor.ts';
+import { diagnoseAlone } from '../../src/agent/doctor.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import type { DoctorLine, Group } from '../../src/doctor/types.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';

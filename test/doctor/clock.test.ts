@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createNameResolver } from '../../src/agent/name-resolver.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { type Clock, createSystemClock } from '../../src/core/clock.ts';
@@ -11,7 +12,6 @@ import { CLOCK_CHECKS } from '../../src/doctor/clock.ts';
 import { runChecks } from '../../src/doctor/run.ts';
 import { systemTimeServers } from '../../src/doctor/time-servers.ts';
 import type { DoctorLine } from '../../src/doctor/types.ts';
-import { createNameResolver } from '../../src/name-resolver.ts';
 import { routeLines, siteLines, startTenantSite, type TenantSite } from '../flows/support/upstream.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 

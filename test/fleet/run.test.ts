@@ -7,7 +7,7 @@ import type { OperatorError } from '../../src/core/errors.ts';
 import { createSecret } from '../../src/core/secret.ts';
 import { makeKey } from '../../src/fleet/keys.ts';
 import type { BrokerRequest, SendRequest, WatchRequest } from '../../src/fleet/request.ts';
-import { runSend, runWatch } from '../../src/fleet-run.ts';
+import { runSend, runWatch } from '../../src/run/fleet.ts';
 import { observe } from '../report/support/observer.ts';
 import { PAUSED, startTestSite, type TestSite, type TestSiteOptions } from '../report/support/site.ts';
 import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';

@@ -1,7 +1,7 @@
 /** What a command prints, for a test to read; a watcher with it is no terminal. */
 import type { Output } from '../../../src/cli/output.ts';
 import { createSystemClock } from '../../../src/core/clock.ts';
-import type { FleetRunDeps } from '../../../src/fleet-run.ts';
+import type { FleetRunDeps } from '../../../src/run/fleet.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 
 export interface TestRun {

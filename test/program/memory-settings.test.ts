@@ -1,6 +1,6 @@
 /** The agent starts again once, in its own place, with the settings that exist only before a start. */
 import { expect, test } from 'vitest';
-import { applyMemorySettings, type ThisProcess } from '../../src/memory-settings.ts';
+import { applyMemorySettings, type ThisProcess } from '../../src/program/memory-settings.ts';
 
 interface Started {
   file: string;

@@ -1,29 +1,29 @@
 /** `scanferry fleet` as the main thread runs it: builds what was asked for, starts it, and stops it in reverse. */
 import path from 'node:path';
-import type { Output } from './cli/output.ts';
-import type { Clock } from './core/clock.ts';
-import type { ExitCode } from './core/errors.ts';
-import type { Log } from './core/log.ts';
-import { createAlertCommand } from './fleet/alert-command.ts';
-import { type Alert, formatAlert } from './fleet/alerts.ts';
-import { createFleetBroker, type FleetBroker } from './fleet/broker.ts';
-import { brokerSettings } from './fleet/broker-settings.ts';
-import { type Commander, createCommander } from './fleet/commander.ts';
-import { createFleet, type Fleet } from './fleet/fleet.ts';
-import { createHistory, type History } from './fleet/history.ts';
-import { readKey, readText } from './fleet/keys.ts';
-import { readPlace } from './fleet/listen.ts';
-import { createMetricsServer } from './fleet/metrics-server.ts';
-import type { SendRequest, WatchRequest, WebRequest } from './fleet/request.ts';
-import { createScreen, type Terminal } from './fleet/screen.ts';
-import { type SiteOutcome, sendToSites } from './fleet/send.ts';
-import { countLine, siteTable } from './fleet/table.ts';
-import type { VerbHelp } from './fleet/web/commands.ts';
-import type { FleetWeb } from './fleet/web/web.ts';
-import { webPassword } from './fleet/web-password.ts';
-import { unpackNativeAddon } from './native.ts';
-import { isLoopback } from './pages/same-origin.ts';
-import { VERBS } from './remote-verbs.ts';
+import { VERBS } from '../agent/remote-verbs.ts';
+import type { Output } from '../cli/output.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ExitCode } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { createAlertCommand } from '../fleet/alert-command.ts';
+import { type Alert, formatAlert } from '../fleet/alerts.ts';
+import { createFleetBroker, type FleetBroker } from '../fleet/broker.ts';
+import { brokerSettings } from '../fleet/broker-settings.ts';
+import { type Commander, createCommander } from '../fleet/commander.ts';
+import { createFleet, type Fleet } from '../fleet/fleet.ts';
+import { createHistory, type History } from '../fleet/history.ts';
+import { readKey, readText } from '../fleet/keys.ts';
+import { readPlace } from '../fleet/listen.ts';
+import { createMetricsServer } from '../fleet/metrics-server.ts';
+import type { SendRequest, WatchRequest, WebRequest } from '../fleet/request.ts';
+import { createScreen, type Terminal } from '../fleet/screen.ts';
+import { type SiteOutcome, sendToSites } from '../fleet/send.ts';
+import { countLine, siteTable } from '../fleet/table.ts';
+import type { VerbHelp } from '../fleet/web/commands.ts';
+import type { FleetWeb } from '../fleet/web/web.ts';
+import { webPassword } from '../fleet/web-password.ts';
+import { isLoopback } from '../pages/same-origin.ts';
+import { unpackNativeAddon } from '../program/native.ts';
 
 export interface FleetRunDeps {
   clock: Clock;
@@ -111,7 +111,7 @@ async function startWeb(
   parts: { broker: FleetBroker; fleet: Fleet; history: History },
 ): Promise<FleetWeb> {
   const { clock, log, output, env } = deps;
-  const { createFleetWeb } = await import('./fleet/web/web.ts');
+  const { createFleetWeb } = await import('../fleet/web/web.ts');
   const listen = readPlace(request.listen);
   const tls =
     request.certificate === undefined

@@ -1,5 +1,5 @@
 /** What can keep the program itself from running. */
-import type { Explanation } from './core/errors.ts';
+import type { Explanation } from '../core/errors.ts';
 
 export const PROBLEMS = {
   platformUnsupported: (target: string, available: string): Explanation => ({

@@ -3,30 +3,30 @@
  * needs is loaded at once: a command that asks the running agent starts in half the time without the agent's own code.
  */
 import type { Worker } from 'node:worker_threads';
-import type { Agent } from './agent.ts';
-import { boxAddresses } from './box-addresses.ts';
-import type { CliDeps, RunRequest } from './cli/context.ts';
-import { terminalOutput } from './cli/output.ts';
-import { runCli } from './cli/program.ts';
-import { loadConfig } from './config/load.ts';
-import { givenDataDir, locateConfig } from './config/locate.ts';
-import { formatProblem } from './config/problems.ts';
-import { countTrialStart, undoBeforeStart } from './config/trial-files.ts';
-import { createSystemClock } from './core/clock.ts';
-import { type ExitCode, OperatorError } from './core/errors.ts';
-import { describeError, type Log } from './core/log.ts';
-import type { FleetRunDeps } from './fleet-run.ts';
+import { boxAddresses } from '../agent/box-addresses.ts';
+import { createNameResolver } from '../agent/name-resolver.ts';
+import { catalogueOf } from '../agent/profile-packs.ts';
+import { copyRestingSpool, inspectRestingSpool } from '../agent/spool-copy.ts';
+import type { Agent } from '../agent.ts';
+import type { CliDeps, RunRequest } from '../cli/context.ts';
+import { terminalOutput } from '../cli/output.ts';
+import { runCli } from '../cli/program.ts';
+import { loadConfig } from '../config/load.ts';
+import { givenDataDir, locateConfig } from '../config/locate.ts';
+import { formatProblem } from '../config/problems.ts';
+import { countTrialStart, undoBeforeStart } from '../config/trial-files.ts';
+import { createSystemClock } from '../core/clock.ts';
+import { type ExitCode, OperatorError } from '../core/errors.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { builtInCatalogue } from '../profiles/catalogue.ts';
+import type { Catalogue } from '../profiles/types.ts';
+import { createLog } from '../program/log.ts';
+import { BUILT, CLOCK_FLOOR_MS, VERSION } from '../program/version.ts';
+import { SCHEMA_VERSION } from '../spool/migrations.ts';
+import { createKeptLog } from '../support/kept-log.ts';
+import type { FleetRunDeps } from './fleet.ts';
 import { createHeldLog } from './held-log.ts';
-import { createLog } from './log.ts';
-import { createNameResolver } from './name-resolver.ts';
-import { catalogueOf } from './profile-packs.ts';
-import { builtInCatalogue } from './profiles/catalogue.ts';
-import type { Catalogue } from './profiles/types.ts';
-import { SCHEMA_VERSION } from './spool/migrations.ts';
-import { copyRestingSpool, inspectRestingSpool } from './spool-copy.ts';
-import { createKeptLog } from './support/kept-log.ts';
 import { processTerminal } from './terminal.ts';
-import { BUILT, CLOCK_FLOOR_MS, VERSION } from './version.ts';
 
 let builtIn: Catalogue | null = null;
 
@@ -65,12 +65,12 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
       });
     },
     async *searchAlone(request) {
-      const { searchAlone } = await import('./agent-discovery.ts');
+      const { searchAlone } = await import('../agent/discovery.ts');
       const profiles = builtInProfiles();
       yield* searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles });
     },
     async *diagnoseAlone(request, options) {
-      const { diagnoseAlone } = await import('./agent-doctor.ts');
+      const { diagnoseAlone } = await import('../agent/doctor.ts');
       yield* diagnoseAlone({ ...request, profileIds, clock: createSystemClock(CLOCK_FLOOR_MS) }, options);
     },
     // What runs once says what went wrong itself, in sentences.
@@ -84,9 +84,9 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
 /** Loads the fleet, which an agent has no use for, and runs it until it ends or is stopped. */
 async function inFleet(
   logLevel: 'warn' | 'error',
-  run: (fleet: typeof import('./fleet-run.ts'), deps: FleetRunDeps) => Promise<ExitCode>,
+  run: (fleet: typeof import('./fleet.ts'), deps: FleetRunDeps) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const fleet = await import('./fleet-run.ts');
+  const fleet = await import('./fleet.ts');
   const terminal = processTerminal(process.env);
   const log = createHeldLog(createLog(logLevel, 2));
   // Lines between those of the table would spoil it; where the log goes elsewhere it goes at once.
@@ -137,7 +137,7 @@ async function runOnce(request: RunRequest & { file: string }, startWorker: Star
   // However the process ends, but for a kill.
   process.once('exit', keptLog.flush);
   for (const message of warnings) log.warn('config.warning', { message });
-  const { createAgent } = await import('./agent.ts');
+  const { createAgent } = await import('../agent.ts');
   const agent = createAgent({
     ...{ config, profiles: builtInProfiles(), clock, log, startWorker, readConfig, configFile: file },
     support: { env: request.env, logTail: keptLog.tail },

@@ -1,16 +1,17 @@
 /** The notices to people as the config wants them, over the routes as they stand. */
+
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { domainOf } from '../core/message.ts';
+import type { Dispatch } from '../dispatch/types.ts';
+import { createNotices } from '../notices/notices.ts';
+import type { NoticeConfig, Notices, RoutePause } from '../notices/types.ts';
+import { chooseRoute } from '../routes/choose.ts';
+import type { RouteSettings } from '../routes/settings.ts';
+import type { Spool } from '../spool/types.ts';
 import { adviceFor } from './advice.ts';
-import type { Config } from './config/schema.ts';
-import type { Clock } from './core/clock.ts';
-import type { Log } from './core/log.ts';
-import { domainOf } from './core/message.ts';
-import type { Dispatch } from './dispatch/types.ts';
 import type { InForce } from './in-force.ts';
-import { createNotices } from './notices/notices.ts';
-import type { NoticeConfig, Notices, RoutePause } from './notices/types.ts';
-import { chooseRoute } from './routes/choose.ts';
-import type { RouteSettings } from './routes/settings.ts';
-import type { Spool } from './spool/types.ts';
 
 export interface AgentNoticesDeps {
   clock: Clock;

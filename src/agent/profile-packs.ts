@@ -5,20 +5,20 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { PRIVATE_MODE, writeFileDurably } from './config/files.ts';
-import type { Config } from './config/schema.ts';
-import type { ProfilesReport, ProfilesRequest } from './control/deps.ts';
-import { OperatorError } from './core/errors.ts';
-import type { NewEvent } from './core/events.ts';
-import { LIMITS } from './core/limits.ts';
-import { describeError, type Log } from './core/log.ts';
-import { rawProfiles } from './profiles/catalogue.generated.ts';
-import { checkProfiles } from './profiles/check.ts';
-import { readCatalogue } from './profiles/load-catalogue.ts';
-import { openPack, type Pack, readPack } from './profiles/pack.ts';
-import { PROBLEMS } from './profiles/pack-problems.ts';
-import type { Catalogue, DeviceProfile } from './profiles/types.ts';
-import { BUILT } from './version.ts';
+import { PRIVATE_MODE, writeFileDurably } from '../config/files.ts';
+import type { Config } from '../config/schema.ts';
+import type { ProfilesReport, ProfilesRequest } from '../control/deps.ts';
+import { OperatorError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { rawProfiles } from '../profiles/catalogue.generated.ts';
+import { checkProfiles } from '../profiles/check.ts';
+import { readCatalogue } from '../profiles/load-catalogue.ts';
+import { openPack, type Pack, readPack } from '../profiles/pack.ts';
+import { PROBLEMS } from '../profiles/pack-problems.ts';
+import type { Catalogue, DeviceProfile } from '../profiles/types.ts';
+import { BUILT } from '../program/version.ts';
 
 export interface ProfilePacksDeps {
   log: Log;

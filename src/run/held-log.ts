@@ -1,5 +1,5 @@
 /** A log that waits: while the screen is drawn on, lines are kept, and printed when it is left. */
-import type { Log, LogFields } from './core/log.ts';
+import type { Log, LogFields } from '../core/log.ts';
 
 export interface HeldLog extends Log {
   /** Hands on what was kept, and everything from now on. */

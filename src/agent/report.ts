@@ -1,19 +1,19 @@
 /** What the agent tells over MQTT, as the config wants it: begun, changed and ended without anybody waiting for a broker. */
 import { isIPv4 } from 'node:net';
 import os from 'node:os';
+import { configFingerprint, isSame } from '../config/compare.ts';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../core/clock.ts';
+import { describeError, type Log } from '../core/log.ts';
+import type { BrokerFacts } from '../health/sources.ts';
+import type { Health } from '../health/types.ts';
+import { VERSION } from '../program/version.ts';
+import type { ExecuteCommand } from '../report/commands.ts';
+import { createReport } from '../report/report.ts';
+import type { Report, SiteFacts } from '../report/types.ts';
+import type { Spool } from '../spool/types.ts';
 import { boxAddresses } from './box-addresses.ts';
-import { configFingerprint, isSame } from './config/compare.ts';
-import type { Config } from './config/schema.ts';
-import type { Clock } from './core/clock.ts';
-import { describeError, type Log } from './core/log.ts';
-import type { BrokerFacts } from './health/sources.ts';
-import type { Health } from './health/types.ts';
 import type { InForce } from './in-force.ts';
-import type { ExecuteCommand } from './report/commands.ts';
-import { createReport } from './report/report.ts';
-import type { Report, SiteFacts } from './report/types.ts';
-import type { Spool } from './spool/types.ts';
-import { VERSION } from './version.ts';
 
 export interface AgentReportDeps {
   clock: Clock;

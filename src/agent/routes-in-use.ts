@@ -1,12 +1,12 @@
 /** The routes of the config, and those of earlier configs until nothing is under way on them. */
-import type { Config } from './config/schema.ts';
-import type { Clock } from './core/clock.ts';
-import { describeError, type Log } from './core/log.ts';
-import { seal, unseal } from './core/seal.ts';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../core/clock.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { seal, unseal } from '../core/seal.ts';
+import { createRoute } from '../routes/index.ts';
+import type { FactStore, Route } from '../routes/types.ts';
+import type { Spool } from '../spool/types.ts';
 import { createNameResolver } from './name-resolver.ts';
-import { createRoute } from './routes/index.ts';
-import type { FactStore, Route } from './routes/types.ts';
-import type { Spool } from './spool/types.ts';
 
 export interface RoutesInUse {
   /** Makes the routes that `config` asks for; they are stopped with the others. */

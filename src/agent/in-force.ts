@@ -1,8 +1,8 @@
 /** What is in force at this moment: read anew at each use, so that a reload of the config takes effect at once. */
-import type { Config } from './config/schema.ts';
-import type { DeviceSettings } from './intake/settings.ts';
-import type { ListenerAddress } from './intake/types.ts';
-import type { Route } from './routes/types.ts';
+import type { Config } from '../config/schema.ts';
+import type { DeviceSettings } from '../intake/settings.ts';
+import type { ListenerAddress } from '../intake/types.ts';
+import type { Route } from '../routes/types.ts';
 
 /** A reload replaces it whole or not at all (docs/decisions/0006). */
 export interface InForce {

@@ -3,19 +3,19 @@
  * outcome goes back. Nothing is done here that the command table does not do.
  */
 import * as z from 'zod';
-import type { DiscoveryResult } from './control/commands/discovery.ts';
-import type { DoctorResult } from './control/commands/doctor.ts';
-import type { SendTestResult } from './control/commands/send-test.ts';
-import { COMMANDS, isCommandName } from './control/commands.ts';
-import type { ControlDeps } from './control/deps.ts';
-import { inputFaults } from './control/parse-input.ts';
-import { discoverRequest, sendTestRequest } from './control/protocol.ts';
-import { runCommand } from './control/run-command.ts';
-import { OperatorError } from './core/errors.ts';
-import { LIMITS } from './core/limits.ts';
-import { PROBLEMS } from './report/command-problems.ts';
-import type { CommandRequest, CommandResult, ExecuteCommand } from './report/commands.ts';
-import type { CommandVerb } from './report/settings.ts';
+import type { DiscoveryResult } from '../control/commands/discovery.ts';
+import type { DoctorResult } from '../control/commands/doctor.ts';
+import type { SendTestResult } from '../control/commands/send-test.ts';
+import { COMMANDS, isCommandName } from '../control/commands.ts';
+import type { ControlDeps } from '../control/deps.ts';
+import { inputFaults } from '../control/parse-input.ts';
+import { discoverRequest, sendTestRequest } from '../control/protocol.ts';
+import { runCommand } from '../control/run-command.ts';
+import { OperatorError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
+import { PROBLEMS } from '../report/command-problems.ts';
+import type { CommandRequest, CommandResult, ExecuteCommand } from '../report/commands.ts';
+import type { CommandVerb } from '../report/settings.ts';
 
 interface Verb {
   /** What it does, for docs/reference/topics.md. */

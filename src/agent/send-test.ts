@@ -1,13 +1,13 @@
 /** A test scan: handed to the box as a device would, over TLS and with a login, then followed to the last reply. */
-import type { Config } from './config/schema.ts';
-import type { SendTestRequest, SendTestStep } from './control/protocol.ts';
-import type { Clock } from './core/clock.ts';
-import type { RecipientState } from './core/message.ts';
-import type { RouteStatus } from './dispatch/types.ts';
-import type { Intake, ListenerAddress } from './intake/types.ts';
-import { sendScan } from './sandbox/device.ts';
-import { createScanMessage } from './sandbox/scan.ts';
-import type { MessageDetail, Spool } from './spool/types.ts';
+import type { Config } from '../config/schema.ts';
+import type { SendTestRequest, SendTestStep } from '../control/protocol.ts';
+import type { Clock } from '../core/clock.ts';
+import type { RecipientState } from '../core/message.ts';
+import type { RouteStatus } from '../dispatch/types.ts';
+import type { Intake, ListenerAddress } from '../intake/types.ts';
+import { sendScan } from '../sandbox/device.ts';
+import { createScanMessage } from '../sandbox/scan.ts';
+import type { MessageDetail, Spool } from '../spool/types.ts';
 
 export interface SendTestDeps {
   clock: Clock;

@@ -1,6 +1,6 @@
 /** Keeps the certificate that devices are shown young: it is looked at once a day. */
-import type { Clock, Timer } from './core/clock.ts';
-import { describeError, type Log } from './core/log.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { describeError, type Log } from '../core/log.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 

@@ -1,17 +1,17 @@
 /** What health looks at in this agent: dispatch, routes, the config in force, the broker, the box. */
 import { X509Certificate } from 'node:crypto';
-import type { Clock } from './core/clock.ts';
-import type { Log } from './core/log.ts';
-import type { FileText } from './core/settings.ts';
-import { createClockWatch } from './dispatch/clock-watch.ts';
-import type { Dispatch } from './dispatch/types.ts';
-import { createBoxProbe } from './health/box-probe.ts';
-import { createHealth } from './health/health.ts';
-import type { BrokerFacts, HealthSpool, RouteFacts } from './health/sources.ts';
-import type { HealthRoom } from './health/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { FileText } from '../core/settings.ts';
+import { createClockWatch } from '../dispatch/clock-watch.ts';
+import type { Dispatch } from '../dispatch/types.ts';
+import { createBoxProbe } from '../health/box-probe.ts';
+import { createHealth } from '../health/health.ts';
+import type { BrokerFacts, HealthSpool, RouteFacts } from '../health/sources.ts';
+import type { HealthRoom } from '../health/types.ts';
+import { VERSION } from '../program/version.ts';
+import type { RouteSettings } from '../routes/settings.ts';
 import type { InForce } from './in-force.ts';
-import type { RouteSettings } from './routes/settings.ts';
-import { VERSION } from './version.ts';
 
 export interface AgentHealthDeps {
   clock: Clock;

@@ -1,14 +1,15 @@
 /** The page of the box as the config wants it: on, off, or moved to another place. */
+
+import type { Config } from '../config/schema.ts';
+import type { Log } from '../core/log.ts';
+import type { Authority } from '../intake/authority.ts';
+import type { ServerCertificate } from '../intake/types.ts';
+import type { Catalogue } from '../profiles/types.ts';
+import { sheetBox, sheetDevice } from '../sheet/from-config.ts';
+import { renderSheetPage } from '../sheet/page.ts';
+import { createSheet } from '../sheet/sheet.ts';
+import { createWeb, type Web } from '../web/web.ts';
 import { boxAddresses } from './box-addresses.ts';
-import type { Config } from './config/schema.ts';
-import type { Log } from './core/log.ts';
-import type { Authority } from './intake/authority.ts';
-import type { ServerCertificate } from './intake/types.ts';
-import type { Catalogue } from './profiles/types.ts';
-import { sheetBox, sheetDevice } from './sheet/from-config.ts';
-import { renderSheetPage } from './sheet/page.ts';
-import { createSheet } from './sheet/sheet.ts';
-import { createWeb, type Web } from './web/web.ts';
 
 export interface BoxPage {
   /**

@@ -4,18 +4,18 @@
  * with what is left of the window; an agent that does not start with the new config starts with the old one
  * (config/trial-files.ts).
  */
-import { changedFixedKeys, changedKeys } from './config/compare.ts';
-import { PROBLEMS } from './config/errors.ts';
-import type { Config } from './config/schema.ts';
-import { beginTrial, endTrial, isOnTrial, readTrial, type Trial, undoTrial } from './config/trial-files.ts';
-import type { ReloadReport, SetConfigReport, SetConfigRequest } from './control/deps.ts';
-import type { Clock, Timer } from './core/clock.ts';
-import { type Explanation, OperatorError } from './core/errors.ts';
-import type { NewEvent } from './core/events.ts';
-import { LIMITS } from './core/limits.ts';
-import { describeError, type Log } from './core/log.ts';
-import type { BrokerFacts } from './health/sources.ts';
-import { type Grade, type HealthReport, type HealthRoom, type Reading, readingKey } from './health/types.ts';
+import { changedFixedKeys, changedKeys } from '../config/compare.ts';
+import { PROBLEMS } from '../config/errors.ts';
+import type { Config } from '../config/schema.ts';
+import { beginTrial, endTrial, isOnTrial, readTrial, type Trial, undoTrial } from '../config/trial-files.ts';
+import type { ReloadReport, SetConfigReport, SetConfigRequest } from '../control/deps.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { type Explanation, OperatorError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import type { BrokerFacts } from '../health/sources.ts';
+import { type Grade, type HealthReport, type HealthRoom, type Reading, readingKey } from '../health/types.ts';
 import type { InForce } from './in-force.ts';
 import { RELOAD_PROBLEMS } from './reload.ts';
 

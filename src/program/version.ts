@@ -1,5 +1,5 @@
 /** Version and build time, put in by the build; run from source, the package's version and no build time. */
-import packageJson from '../package.json' with { type: 'json' };
+import packageJson from '../../package.json' with { type: 'json' };
 
 declare const BUILD_TIME: string | undefined;
 

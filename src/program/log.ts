@@ -1,6 +1,6 @@
 /** The log writer: pino, JSON lines on standard output (or where the caller says), one object a line. */
 import pino from 'pino';
-import type { Log, LogFields } from './core/log.ts';
+import type { Log, LogFields } from '../core/log.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 

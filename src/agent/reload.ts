@@ -4,21 +4,22 @@
  * One config is in force as a whole. What can't be read, can't be applied, or needs a restart leaves the old one as
  * it is, and says why. So the steps that may fail come first, and are undone when one after them fails.
  */
-import { noticeConfig } from './agent-notices.ts';
-import type { AgentReport } from './agent-report.ts';
+
+import { changedFixedKeys, changedKeys } from '../config/compare.ts';
+import type { Config } from '../config/schema.ts';
+import type { ReloadReport } from '../control/deps.ts';
+import { type Explanation, OperatorError } from '../core/errors.ts';
+import { describeError, type Log } from '../core/log.ts';
+import type { Devices } from '../devices/types.ts';
+import type { Dispatch } from '../dispatch/types.ts';
+import type { Intake, ServerCertificate } from '../intake/types.ts';
+import type { Notices } from '../notices/types.ts';
+import type { Spool } from '../spool/types.ts';
 import type { BoxPage } from './box-page.ts';
-import { changedFixedKeys, changedKeys } from './config/compare.ts';
-import type { Config } from './config/schema.ts';
-import type { ReloadReport } from './control/deps.ts';
-import { type Explanation, OperatorError } from './core/errors.ts';
-import { describeError, type Log } from './core/log.ts';
-import type { Devices } from './devices/types.ts';
-import type { Dispatch } from './dispatch/types.ts';
 import type { InForce } from './in-force.ts';
-import type { Intake, ServerCertificate } from './intake/types.ts';
-import type { Notices } from './notices/types.ts';
+import { noticeConfig } from './notices.ts';
+import type { AgentReport } from './report.ts';
 import type { RoutesInUse } from './routes-in-use.ts';
-import type { Spool } from './spool/types.ts';
 
 export interface ReloaderDeps {
   log: Log;

@@ -1,7 +1,7 @@
 /** Name lookups for the routes and the doctor: the configured name servers, or the system's (hosts file included). */
 import dns from 'node:dns';
-import { LIMITS } from './core/limits.ts';
-import type { DoctorResolver } from './doctor/types.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { DoctorResolver } from '../doctor/types.ts';
 
 /** @param servers addresses as `address` or `address:port`; null for those of the system. */
 export function createNameResolver(servers: string[] | null): DoctorResolver {

@@ -1,15 +1,15 @@
 /** The search for devices as the config wants it: in the running agent, and on the command line without one. */
-import type { Config } from './config/schema.ts';
-import type { Clock } from './core/clock.ts';
-import type { Log } from './core/log.ts';
-import { createDiscovery, networksOf } from './discovery/discovery.ts';
-import { createJudge } from './discovery/judge.ts';
-import { search } from './discovery/search.ts';
-import { DEFAULT_QUESTIONS_PER_SECOND } from './discovery/settings.ts';
-import type { Discovery, DiscoveryInForce, DiscoveryStep, SeenDevice } from './discovery/types.ts';
+import type { Config } from '../config/schema.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { createDiscovery, networksOf } from '../discovery/discovery.ts';
+import { createJudge } from '../discovery/judge.ts';
+import { search } from '../discovery/search.ts';
+import { DEFAULT_QUESTIONS_PER_SECOND } from '../discovery/settings.ts';
+import type { Discovery, DiscoveryInForce, DiscoveryStep, SeenDevice } from '../discovery/types.ts';
+import type { Catalogue } from '../profiles/types.ts';
+import type { Spool } from '../spool/types.ts';
 import type { InForce } from './in-force.ts';
-import type { Catalogue } from './profiles/types.ts';
-import type { Spool } from './spool/types.ts';
 
 export interface AgentDiscoveryDeps {
   clock: Clock;

@@ -1,5 +1,5 @@
 /** The terminal of this process, as the live table of the fleet draws on it. */
-import type { Terminal } from './fleet/screen.ts';
+import type { Terminal } from '../fleet/screen.ts';
 
 const COLUMNS = 100;
 const ROWS = 30;

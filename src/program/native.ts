@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileDurably } from './config/files.ts';
-import { OperatorError } from './core/errors.ts';
+import { writeFileDurably } from '../config/files.ts';
+import { OperatorError } from '../core/errors.ts';
 import { EMBEDDED_ADDONS } from './native-embedded.ts';
 import { PROBLEMS } from './problems.ts';
 

@@ -1,9 +1,9 @@
 /** The events of the agent's own start and stop. */
-import type { Clock } from './core/clock.ts';
-import { describeError, type Log } from './core/log.ts';
-import { createKeeper } from './dispatch/keeper.ts';
-import type { Spool } from './spool/types.ts';
-import { VERSION } from './version.ts';
+import type { Clock } from '../core/clock.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { createKeeper } from '../dispatch/keeper.ts';
+import { VERSION } from '../program/version.ts';
+import type { Spool } from '../spool/types.ts';
 
 interface RecordDeps {
   clock: Clock;

@@ -1,29 +1,29 @@
 /** What the doctor looks at: this agent and its config in force, or, where none runs, the config and the data folder. */
 import { existsSync } from 'node:fs';
+import { readBoxKey } from '../config/box-key.ts';
+import { changedKeys } from '../config/compare.ts';
+import { checkConfig, type ProfileIds } from '../config/load.ts';
+import { givenDataDir, type LocateOptions, locateConfig, locateDataDir } from '../config/locate.ts';
+import { formatProblem } from '../config/problems.ts';
+import type { Config } from '../config/schema.ts';
+import type { DoctorRequest } from '../control/protocol.ts';
+import type { Clock } from '../core/clock.ts';
+import { OperatorError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Log } from '../core/log.ts';
+import type { Dispatch } from '../dispatch/types.ts';
+import type { BrokerTrial, ConfigFinding, DoctorDeps, DoctorLine } from '../doctor/types.ts';
+import type { BrokerFacts } from '../health/sources.ts';
+import { createLog } from '../program/log.ts';
+import { unpackNativeAddon } from '../program/native.ts';
+import { brokerSettings } from '../report/broker-settings.ts';
+import { PROBLEMS as BROKER_PROBLEMS } from '../report/problems.ts';
+import type { FactStore } from '../routes/types.ts';
+import type { StoppedSpool } from '../spool/inspect-stopped.ts';
+import type { Spool } from '../spool/types.ts';
 import { adviceFor } from './advice.ts';
-import { readBoxKey } from './config/box-key.ts';
-import { changedKeys } from './config/compare.ts';
-import { checkConfig, type ProfileIds } from './config/load.ts';
-import { givenDataDir, type LocateOptions, locateConfig, locateDataDir } from './config/locate.ts';
-import { formatProblem } from './config/problems.ts';
-import type { Config } from './config/schema.ts';
-import type { DoctorRequest } from './control/protocol.ts';
-import type { Clock } from './core/clock.ts';
-import { OperatorError } from './core/errors.ts';
-import { LIMITS } from './core/limits.ts';
-import type { Log } from './core/log.ts';
-import type { Dispatch } from './dispatch/types.ts';
-import type { BrokerTrial, ConfigFinding, DoctorDeps, DoctorLine } from './doctor/types.ts';
-import type { BrokerFacts } from './health/sources.ts';
 import type { InForce } from './in-force.ts';
-import { createLog } from './log.ts';
 import { createNameResolver } from './name-resolver.ts';
-import { unpackNativeAddon } from './native.ts';
-import { brokerSettings } from './report/broker-settings.ts';
-import { PROBLEMS as BROKER_PROBLEMS } from './report/problems.ts';
-import type { FactStore } from './routes/types.ts';
-import type { StoppedSpool } from './spool/inspect-stopped.ts';
-import type { Spool } from './spool/types.ts';
 
 export interface AgentDoctorDeps {
   clock: Clock;
@@ -43,7 +43,7 @@ export function createAgentDoctor(deps: AgentDoctorDeps) {
     const { config } = deps.inForce;
     const { findings, changed } = readAgain(deps);
     // Nobody may ever ask, so it is loaded when somebody does.
-    const { diagnose } = await import('./doctor/run.ts');
+    const { diagnose } = await import('../doctor/run.ts');
     yield* diagnose(
       {
         ...common(config, deps),
@@ -97,7 +97,7 @@ export async function* diagnoseAlone(
   const findings = problems.map((problem) => ({ severity: problem.severity, text: formatProblem(problem) }));
   // What is logged stands in the lines as well.
   const log = createLog('error', 2);
-  const { diagnose } = await import('./doctor/run.ts');
+  const { diagnose } = await import('../doctor/run.ts');
   yield* diagnose(
     {
       ...common(config, { clock, log }),
@@ -129,7 +129,7 @@ async function stoppedSpool({ dataDir, spool }: Config): Promise<StoppedSpool | 
   if (!existsSync(dataDir)) return null;
   const boxKey = readBoxKey(dataDir);
   if (boxKey === null) return null;
-  const { inspectStoppedSpool } = await import('./spool/inspect-stopped.ts');
+  const { inspectStoppedSpool } = await import('../spool/inspect-stopped.ts');
   return inspectStoppedSpool({
     ...{ directory: dataDir, boxKey, maxBytes: spool.maxBytes },
     nativeBinding: unpackNativeAddon(dataDir),
@@ -143,7 +143,7 @@ async function tryBroker(
   { clock, log }: { clock: Clock; log: Log },
 ): Promise<BrokerTrial> {
   if (mqtt === undefined) throw new Error('no broker is configured');
-  const { connectBroker } = await import('./report/connection.ts');
+  const { connectBroker } = await import('../report/connection.ts');
   const outcome = Promise.withResolvers<BrokerTrial>();
   const refuse = (why: BrokerTrial & { isConnected: false }) => outcome.resolve(why);
   const connection = connectBroker({

@@ -1,9 +1,9 @@
 /** What a person can do about a code, found in the tables of the rooms. */
-import { EXPLANATIONS } from './dispatch/explanations.ts';
-import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE } from './intake/replies.ts';
-import { MESSAGES } from './routes/explanations.ts';
-import { FAULTS } from './routes/faults.ts';
-import { REPLY_TABLE } from './routes/replies.ts';
+import { EXPLANATIONS } from '../dispatch/explanations.ts';
+import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE } from '../intake/replies.ts';
+import { MESSAGES } from '../routes/explanations.ts';
+import { FAULTS } from '../routes/faults.ts';
+import { REPLY_TABLE } from '../routes/replies.ts';
 
 /** For messages that intake holds: a device is told a reply, a person this. */
 export const HELD_ADVICE = {

@@ -1,16 +1,17 @@
 /** The register of devices in this agent: what it learns, and who is told when the known devices change. */
-import { noticeConfig } from './agent-notices.ts';
-import type { Clock } from './core/clock.ts';
-import type { Log } from './core/log.ts';
-import { createDevices } from './devices/devices.ts';
-import type { Devices } from './devices/types.ts';
-import type { Discovery } from './discovery/types.ts';
+
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { createDevices } from '../devices/devices.ts';
+import type { Devices } from '../devices/types.ts';
+import type { Discovery } from '../discovery/types.ts';
+import type { Intake } from '../intake/types.ts';
+import type { Notices } from '../notices/types.ts';
+import type { Catalogue } from '../profiles/types.ts';
+import { VERSION } from '../program/version.ts';
+import type { Spool } from '../spool/types.ts';
 import type { InForce } from './in-force.ts';
-import type { Intake } from './intake/types.ts';
-import type { Notices } from './notices/types.ts';
-import type { Catalogue } from './profiles/types.ts';
-import type { Spool } from './spool/types.ts';
-import { VERSION } from './version.ts';
+import { noticeConfig } from './notices.ts';
 
 export interface AgentDevicesDeps {
   clock: Clock;

@@ -2,18 +2,18 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { COPY_PREFIX } from './backup/contents.ts';
-import { openBoxKey, readBoxKey } from './config/box-key.ts';
-import { createSystemClock } from './core/clock.ts';
-import type { EventRecord } from './core/events.ts';
-import { LIMITS } from './core/limits.ts';
-import { describeError, type Log } from './core/log.ts';
-import { SEAL_KEY_BYTES } from './core/seal.ts';
-import { unpackNativeAddon } from './native.ts';
-import { inspectStoppedSpool } from './spool/inspect-stopped.ts';
-import { spoolSettings } from './spool/settings.ts';
-import { createSpool, SPOOL_FILE } from './spool/spool.ts';
-import type { Spool } from './spool/types.ts';
+import { COPY_PREFIX } from '../backup/contents.ts';
+import { openBoxKey, readBoxKey } from '../config/box-key.ts';
+import { createSystemClock } from '../core/clock.ts';
+import type { EventRecord } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
+import { describeError, type Log } from '../core/log.ts';
+import { SEAL_KEY_BYTES } from '../core/seal.ts';
+import { unpackNativeAddon } from '../program/native.ts';
+import { inspectStoppedSpool } from '../spool/inspect-stopped.ts';
+import { spoolSettings } from '../spool/settings.ts';
+import { createSpool, SPOOL_FILE } from '../spool/spool.ts';
+import type { Spool } from '../spool/types.ts';
 
 /** Copies into a new folder below the data folder; resolves with the file. Copies that were left over are removed. */
 export async function copySpool(
