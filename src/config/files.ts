@@ -1,5 +1,5 @@
 /** Writes small files so that a power cut leaves the old one or the new one, never half of either. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Owner only: keys and secrets. */
@@ -10,14 +10,28 @@ export function writeFileDurably(file: string, content: string | Buffer, mode: n
   const directory = path.dirname(file);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const temporary = `${file}.${process.pid}.tmp`;
-  const handle = openSync(temporary, 'w', mode);
   try {
-    writeSync(handle, typeof content === 'string' ? Buffer.from(content) : content);
+    writeSynced(temporary, content, mode);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncFolder(directory);
+}
+
+function writeSynced(file: string, content: string | Buffer, mode: number): void {
+  const handle = openSync(file, 'w', mode);
+  try {
+    // Not writeSync: where the disk is nearly full it writes what has room, and says so by no error (write(2)).
+    writeFileSync(handle, content);
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
-  renameSync(temporary, file);
+}
+
+function syncFolder(directory: string): void {
   const folder = openSync(directory, 'r');
   try {
     fsyncSync(folder);

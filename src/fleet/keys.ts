@@ -1,5 +1,5 @@
 /** Keys for commands: made here, the private part never leaves the machine of whoever commands. */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
@@ -54,7 +54,7 @@ function writeNew(file: string, text: string, mode: number): void {
   try {
     const handle = openSync(file, 'wx', mode);
     try {
-      writeSync(handle, text);
+      writeFileSync(handle, text);
       fsyncSync(handle);
     } finally {
       closeSync(handle);

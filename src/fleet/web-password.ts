@@ -1,5 +1,5 @@
 /** The password of the dashboard: given, kept from before, or made at the first start. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
@@ -54,7 +54,7 @@ function keep(file: string, hash: string): void {
     const fresh = `${file}.${process.pid}.tmp`;
     const handle = openSync(fresh, 'w', 0o600);
     try {
-      writeSync(handle, `${hash}\n`);
+      writeFileSync(handle, `${hash}\n`);
       fsyncSync(handle);
     } finally {
       closeSync(handle);

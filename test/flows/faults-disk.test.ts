@@ -1,6 +1,5 @@
 /** A real full disk, and real memory: what the bundled agent does with both. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sendScan } from '../../src/sandbox/device.ts';
@@ -9,6 +8,7 @@ import { type ChildSite, startChildSite } from '../support/child-site.ts';
 import { buildScan } from '../support/corpus.ts';
 import { runOrThrow, startProcess } from '../support/processes.ts';
 import { arrivedFor } from '../support/site.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 
 const MIB = 1024 ** 2;
 /** PDF bytes per byte of the message around them. */
@@ -18,14 +18,9 @@ afterEach(async () => {
   for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
 });
 
-/** A file system of its own, in memory; root may mount one. */
-async function mountSmallDisk(size: string): Promise<string> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'scanferry-disk-'));
-  await runOrThrow('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'scanferry-test', folder]);
-  cleanups.push(async () => {
-    await runOrThrow('umount', [folder]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+async function smallDisk(size: string): Promise<string> {
+  const { folder, remove } = await mountSmallDisk(size);
+  cleanups.push(remove);
   return folder;
 }
 
@@ -64,7 +59,7 @@ function untilReply(site: ChildSite, recipient: string, reply: RegExp, pdfBytes 
 
 describe('a disk that is nearly full', () => {
   it('makes scans wait at the device below the free space that was asked for, until there is room', async () => {
-    const disk = await mountSmallDisk('48m');
+    const disk = await smallDisk('48m');
     const site = await start(path.join(disk, 'data'), 'minFreeBytes: 16777216');
     const ballast = fillDisk(disk, 8 * MIB);
     await untilReply(
@@ -78,7 +73,7 @@ describe('a disk that is nearly full', () => {
   });
 
   it('that fills up in the middle of a scan refuses it for now, keeps what was accepted, and heals', async () => {
-    const disk = await mountSmallDisk('48m');
+    const disk = await smallDisk('48m');
     const site = await start(path.join(disk, 'data'), 'minFreeBytes: 0');
     await site.sandbox.setListening('mx', false);
     expect((await send(site, 100_000, 'early@contoso.com')).accepted).toBe(true);
@@ -102,7 +97,7 @@ describe('a disk that is nearly full', () => {
   });
 
   it('at the start delays no device: 452, the status says why, and what waits goes on when there is room', async () => {
-    const disk = await mountSmallDisk('48m');
+    const disk = await smallDisk('48m');
     const site = await start(path.join(disk, 'data'), 'minFreeBytes: 0');
     await site.sandbox.setListening('mx', false);
     expect((await send(site, 100_000, 'early@contoso.com')).accepted).toBe(true);
@@ -131,7 +126,7 @@ describe('a disk that is nearly full', () => {
   });
 
   it('sends nothing more from the first result that it cannot record: with room again each message goes once', async () => {
-    const disk = await mountSmallDisk('48m');
+    const disk = await smallDisk('48m');
     const site = await start(path.join(disk, 'data'), 'minFreeBytes: 0');
     await site.sandbox.setListening('mx', false);
     const names = ['anna', 'bert', 'carl', 'dora'].map((name) => `${name}@contoso.com`);
@@ -156,7 +151,7 @@ describe('a disk that is nearly full', () => {
 });
 
 it('a data folder on a disk that is mounted read-only ends the start with one sentence', async () => {
-  const disk = await mountSmallDisk('48m');
+  const disk = await smallDisk('48m');
   const dataDir = path.join(disk, 'data');
   const site = await start(dataDir, 'minFreeBytes: 0');
   await site.agent.stop();
