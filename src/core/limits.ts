@@ -295,6 +295,11 @@ export const LIMITS = {
   fleetSendSitesMax: 20_000,
   /** Pages: a form that a person fills in; a whole config fits. */
   pageFormBytesMax: 256 * KIB,
+  /** Pages: connections of browsers, each of which holds a few; the box page is read by a person or two. */
+  pageConnectionsMax: 512,
+  boxPageConnectionsMax: 64,
+  /** Fleet: connections of Prometheus and its like. */
+  fleetMetricsConnectionsMax: 32,
   /** Pages: browsers that follow live, each an open connection. */
   pageFollowersMax: 64,
   /** Pages: how often those are told that there is something new, and that the connection still stands. */

@@ -1,11 +1,11 @@
 /** Serves the numbers of all sites to Prometheus, on a port of its own. */
-import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { OperatorError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { createBinding } from '../pages/bind.ts';
 import { type MetricsSource, metricsText } from './metrics-text.ts';
 import { PROBLEMS } from './problems.ts';
 
@@ -21,7 +21,6 @@ export interface MetricsServerDeps {
   source(): MetricsSource;
 }
 
-const CONNECTIONS_MAX = 32;
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export function createMetricsServer({ log, listen, source }: MetricsServerDeps): MetricsServer {
@@ -37,26 +36,16 @@ export function createMetricsServer({ log, listen, source }: MetricsServerDeps):
       log.warn('fleet.metrics-cut', { error: describeError(error) });
     });
   });
-  server.maxConnections = CONNECTIONS_MAX;
+  const binding = createBinding(server, LIMITS.fleetMetricsConnectionsMax);
   return {
     async start() {
-      server.listen(listen.port, listen.address);
-      try {
-        await once(server, 'listening');
-      } catch (cause) {
+      const port = await binding.bind(listen).catch((cause: unknown) => {
         const problem = PROBLEMS.listenFailed(listen.address, listen.port, describeError(cause));
         throw new OperatorError(problem, { cause });
-      }
+      });
       server.on('error', (error) => log.error('fleet.metrics-failed', { error: describeError(error) }));
-      // The port of a TCP server that listens.
-      return (server.address() as AddressInfo).port;
+      return port;
     },
-    async stop() {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+    stop: () => binding.unbind(),
   };
 }

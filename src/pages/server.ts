@@ -4,14 +4,13 @@
  * A route answers with a value; only a live connection (`follow`) keeps the response. Nothing is fetched from elsewhere,
  * no script stands in a page, and no other site may frame it or send it a form.
  */
-import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Explanation } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { assetAt } from './assets.ts';
+import { createBinding } from './bind.ts';
 import { PROBLEMS } from './problems.ts';
 import { isOwnForm, isOwnHost } from './same-origin.ts';
 
@@ -76,9 +75,6 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/** Each browser holds a few, and each follower one. */
-const CONNECTIONS_MAX = 512;
-
 export function createPageServer(deps: PageServerDeps): PageServer {
   const onRequest = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     answer(deps, request)
@@ -96,22 +92,14 @@ export function createPageServer(deps: PageServerDeps): PageServer {
     deps.tls === null
       ? http.createServer(onRequest)
       : https.createServer({ ...deps.tls, minVersion: 'TLSv1.2' }, onRequest);
-  server.maxConnections = CONNECTIONS_MAX;
+  const binding = createBinding(server, LIMITS.pageConnectionsMax);
   return {
     async start() {
-      server.listen(deps.port, deps.address);
-      await once(server, 'listening');
+      const port = await binding.bind(deps);
       server.on('error', (error) => deps.log.error('page.failed', { error: describeError(error) }));
-      // The port of a TCP server that listens.
-      return (server.address() as AddressInfo).port;
+      return port;
     },
-    async stop() {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+    stop: () => binding.unbind(),
   };
 }
 

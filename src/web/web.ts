@@ -1,9 +1,9 @@
 /** The page of the box: over HTTPS, with the root certificate to download. */
-import { once } from 'node:events';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { type Explanation, OperatorError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { createBinding } from '../pages/bind.ts';
 import { html, rawStyle } from '../pages/html.ts';
 
 /** The one thing that can keep the page from being shown. */
@@ -59,25 +59,18 @@ export function createWeb(deps: WebDeps): Web {
     });
     response.end(request.method === 'HEAD' ? undefined : page.body);
   });
+  const binding = createBinding(server, LIMITS.boxPageConnectionsMax);
   server.on('error', (error) => deps.log.error('web.failed', { error: describeError(error) }));
   return {
     async start() {
-      server.listen(deps.settings.port, deps.settings.address);
+      const { address, port } = deps.settings;
       try {
-        await once(server, 'listening');
+        return await binding.bind(deps.settings);
       } catch (cause) {
-        throw new OperatorError(portTaken(deps.settings.address, deps.settings.port, describeError(cause)), {
-          cause,
-        });
+        throw new OperatorError(portTaken(address, port, describeError(cause)), { cause });
       }
-      return (server.address() as AddressInfo).port;
     },
-    async stop() {
-      if (!server.listening) return;
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    stop: () => binding.unbind(),
     replaceCertificate: (certificate) => server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' }),
   };
 }

@@ -1,4 +1,6 @@
 /** The page of the box over real HTTPS, as a browser and an administrator's curl see it. */
+import { once } from 'node:events';
+import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createWeb, type Web } from '../../src/web/web.ts';
 import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';
@@ -104,4 +106,14 @@ test('a port that is taken is one sentence that names the setting', async () => 
 test('stopping before the start is harmless', async () => {
   const idle = await makeWeb(await freePort('127.0.0.1'));
   await expect(idle.stop()).resolves.toBeUndefined();
+});
+
+test('stopping does not wait for somebody who has connected and says nothing', async () => {
+  const silent = net.connect(port, '127.0.0.1');
+  const closed = once(silent, 'close');
+  await once(silent, 'connect');
+  // Whoever was answered after it came after it: the silent one has reached the server.
+  await curl('/');
+  await web.stop();
+  await closed;
 });
