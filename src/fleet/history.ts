@@ -74,6 +74,8 @@ export function createHistory({ clock, log, settings }: HistoryDeps): History {
   let timer: Timer | null = null;
   const pruner = createPruner(clock, settings.maxBytes);
   let lost = 0;
+  /** Until the next beat nothing is written: whoever reads sees what is there. */
+  let isFailing = false;
 
   function use(): HistoryTables {
     tables ??= createHistoryTables(openHistoryDatabase(settings));
@@ -98,14 +100,27 @@ export function createHistory({ clock, log, settings }: HistoryDeps): History {
     events = [];
   }
 
-  function beat(): void {
-    timer = clock.schedule(LIMITS.fleetHistoryWriteEveryMs, beat);
+  function attempt(work: () => void): void {
     try {
-      write();
-      pruner.prune(use());
+      work();
+      isFailing = false;
     } catch (error) {
+      isFailing = true;
       log.error('fleet.history-failed', { error: describeError(error), waiting: waiting(), lost });
     }
+  }
+
+  function beat(): void {
+    timer = clock.schedule(LIMITS.fleetHistoryWriteEveryMs, beat);
+    attempt(() => {
+      write();
+      pruner.prune(use());
+    });
+  }
+
+  function toRead(): HistoryTables {
+    if (!isFailing) attempt(write);
+    return use();
   }
 
   return {
@@ -120,12 +135,9 @@ export function createHistory({ clock, log, settings }: HistoryDeps): History {
         for (const [site, { ts, peaks }] of open[index] ?? []) rows.push({ step: stepMs, site, ts, peaks });
         open[index]?.clear();
       });
-      try {
-        write();
-      } finally {
-        tables.close();
-        tables = null;
-      }
+      attempt(write);
+      tables.close();
+      tables = null;
     },
     addTelemetry(site, numbers) {
       const now = clock.now();
@@ -145,16 +157,14 @@ export function createHistory({ clock, log, settings }: HistoryDeps): History {
       if (isRoom()) events.push({ site, event });
     },
     curves(site, range) {
-      write();
       const { stepMs, spanMs } = RANGES[range];
-      const found = use().steps(stepMs, site, clock.now() - spanMs);
+      const found = toRead().steps(stepMs, site, clock.now() - spanMs);
       const current = open[STEPS.indexOf(RANGES[range])]?.get(site);
       if (current !== undefined) addCurrent(found, current);
       return toCurves(found);
     },
     events(site, options) {
-      write();
-      return use().events(site, options);
+      return toRead().events(site, options);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
 import { createHistory, type History } from '../../src/fleet/history.ts';
@@ -32,6 +33,16 @@ function start(maxBytes = 1_000_000_000): History {
   history.start();
   open.push(history);
   return history;
+}
+
+/** Makes every write of an event fail, as a full disk does, until the returned function is called. */
+function fillDisk(): () => void {
+  const db = new Database(path.join(folder, 'fleet.sqlite'));
+  db.exec("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, 'the disk is full'); END");
+  return () => {
+    db.exec('DROP TRIGGER full');
+    db.close();
+  };
 }
 
 function event(seq: number, ts = clock.now()) {
@@ -108,4 +119,26 @@ test('keeps its file within the size it may have by keeping less', async () => {
   expect(points.length).toBeGreaterThan(3);
   expect(points.length).toBeLessThan(60);
   expect(points.at(-1)?.value).toBe(119);
+});
+
+test('shows what is there while nothing can be written, and writes the rest when the disk has room again', async () => {
+  const history = start();
+  history.addEvent('alpha', event(1));
+  await clock.advance(LIMITS.fleetHistoryWriteEveryMs);
+  const makeRoom = fillDisk();
+  history.addEvent('alpha', event(2));
+  expect(history.events('alpha', { limit: 5 }).map(({ seq }) => seq)).toEqual([1]);
+  expect(history.curves('alpha', 'day')).toEqual({});
+  await clock.advance(LIMITS.fleetHistoryWriteEveryMs);
+  makeRoom();
+  await clock.advance(LIMITS.fleetHistoryWriteEveryMs);
+  expect(history.events('alpha', { limit: 5 }).map(({ seq }) => seq)).toEqual([2, 1]);
+});
+
+test('stops without an error where the last lines can not be written', () => {
+  const history = start();
+  const makeRoom = fillDisk();
+  history.addEvent('alpha', event(1));
+  expect(() => history.stop()).not.toThrow();
+  makeRoom();
 });
