@@ -14,7 +14,7 @@ import { runCommand } from '../control/run-command.ts';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { PROBLEMS } from '../report/command-problems.ts';
-import type { CommandRequest, CommandResult, ExecuteCommand } from '../report/commands.ts';
+import type { ExecuteCommand } from '../report/commands.ts';
 import type { CommandVerb } from '../report/settings.ts';
 
 interface Verb {
@@ -121,7 +121,7 @@ export const VERBS = {
 
 /** Carries out what a signed command, or a button, asks for. */
 export function createRemoteVerbs(deps: ControlDeps): ExecuteCommand {
-  return async ({ verb, args, by }: CommandRequest): Promise<CommandResult> => {
+  return async ({ verb, args, by }) => {
     const row: Verb = VERBS[verb];
     const name = typeof row.command === 'string' ? row.command : row.command(args);
     if (!isCommandName(name)) throw new OperatorError(PROBLEMS.notAvailable(verb));
@@ -129,7 +129,7 @@ export function createRemoteVerbs(deps: ControlDeps): ExecuteCommand {
     if (!parsed.success) throw new OperatorError(PROBLEMS.badArguments(verb, inputFaults(parsed.error)));
     const output = await runCommand(deps, name, row.input?.(args, by) ?? args);
     // Each row speaks of the output of its own command.
-    return { result: row.result === undefined ? output : row.result(output as never) };
+    return row.result === undefined ? output : row.result(output as never);
   };
 }
 

@@ -9,7 +9,7 @@ import { type Explanation, OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import type { Spool } from '../spool/types.ts';
-import type { IncomingMessage } from './broker-types.ts';
+import { BrokerUnavailable, type IncomingMessage } from './broker-types.ts';
 import { type AcceptedCommand, createCommandCheck } from './command-check.ts';
 import { PROBLEMS } from './command-problems.ts';
 import { createNonces } from './nonces.ts';
@@ -24,15 +24,8 @@ export interface CommandRequest {
   by: string;
 }
 
-export interface CommandResult {
-  /** A JSON value. */
-  result: unknown;
-  /** Done when the answer is out: an end of the agent must not come before it. */
-  after?: () => void;
-}
-
-/** Carries a command out. Rejects with OperatorError for what the sender is to read. */
-export type ExecuteCommand = (request: CommandRequest) => Promise<CommandResult>;
+/** Carries a command out; resolves with a JSON value. Rejects with OperatorError for what the sender is to read. */
+export type ExecuteCommand = (request: CommandRequest) => Promise<unknown>;
 
 export interface CommandDeskDeps {
   clock: Clock;
@@ -97,10 +90,12 @@ export function createCommandDesk(deps: CommandDeskDeps): CommandDesk {
         await respond('running');
         return carryOut({ verb, args, by: `mqtt:${command.keyId}` }, { key: command.keyId, nonce });
       })
-      .catch((): Outcome => ({ why: PROBLEMS.busy() }));
+      .catch((error: unknown): Outcome => {
+        if (error instanceof BrokerUnavailable) return { why: PROBLEMS.busy() };
+        throw error;
+      });
     if (outcome.why === null) await respond('succeeded', outcome.result);
     else await respond('failed', null, outcome.why);
-    if (outcome.why === null) outcome.after?.();
   }
 
   async function carryOut(
@@ -168,15 +163,15 @@ export function createCommandDesk(deps: CommandDeskDeps): CommandDesk {
 
 const VERB_CHARS_MAX = 40;
 
-type Outcome = { why: null; result: unknown; after?: (() => void) | undefined } | { why: Explanation };
+type Outcome = { why: null; result: unknown } | { why: Explanation };
 
 async function execute(run: ExecuteCommand, request: CommandRequest): Promise<Outcome> {
   try {
-    const { result, after } = await run(request);
-    const bytes = Buffer.byteLength(JSON.stringify(result ?? null));
+    const result = (await run(request)) ?? null;
+    const bytes = Buffer.byteLength(JSON.stringify(result));
     if (bytes > LIMITS.commandResultBytesMax)
       return { why: PROBLEMS.resultTooLarge(LIMITS.commandResultBytesMax) };
-    return { why: null, result: result ?? null, after };
+    return { why: null, result };
   } catch (error) {
     const why = error instanceof OperatorError ? error.explanation : PROBLEMS.failed(describeError(error));
     return { why: { ...why, cause: shortened(why.cause) } };

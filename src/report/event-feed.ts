@@ -82,6 +82,8 @@ export function createEventFeed(deps: EventFeedDeps): EventFeed {
       })
       .finally(() => {
         telling = null;
+        // Whoever asked between the last look and now found the round still under way.
+        if (isAsked) wake();
       });
   }
 

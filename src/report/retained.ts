@@ -16,7 +16,6 @@ export interface RetainedState {
   republish(): Promise<void>;
   /** Resolves when nothing waits or nothing can be published. */
   idle(): Promise<void>;
-  topics(): string[];
 }
 
 interface RetainedDeps {
@@ -48,17 +47,26 @@ export function createRetainedState({ log, publish }: RetainedDeps): RetainedSta
     }
   }
 
-  async function pump(): Promise<void> {
-    for (;;) {
-      const topic = [...dirty].find((each) => !refused.has(each));
-      if (topic === undefined || !(await publishOne(topic))) return;
+  /** The next one to publish. */
+  function next(): string | undefined {
+    return [...dirty].find((topic) => !refused.has(topic));
+  }
+
+  /** Resolves with whether all is published; the connection is gone otherwise. */
+  async function pump(): Promise<boolean> {
+    for (let topic = next(); topic !== undefined; topic = next()) {
+      if (!(await publishOne(topic))) return false;
     }
+    return true;
   }
 
   function wake(): Promise<void> {
-    pumping ??= pump().finally(() => {
-      pumping = null;
-    });
+    pumping ??= pump()
+      .finally(() => {
+        pumping = null;
+      })
+      // What was noted between the last look and now found the round still under way.
+      .then((isDone) => (isDone && next() !== undefined ? wake() : undefined));
     return pumping;
   }
 
@@ -83,6 +91,5 @@ export function createRetainedState({ log, publish }: RetainedDeps): RetainedSta
       await wake();
     },
     idle: () => pumping ?? Promise.resolve(),
-    topics: () => [...payloads.keys()],
   };
 }

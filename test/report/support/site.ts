@@ -3,7 +3,7 @@
 import type { Clock } from '../../../src/core/clock.ts';
 import { createSystemClock } from '../../../src/core/clock.ts';
 import type { DeviceHealth, HealthReport, Reading } from '../../../src/health/types.ts';
-import type { CommandRequest, CommandResult } from '../../../src/report/commands.ts';
+import type { CommandRequest, ExecuteCommand } from '../../../src/report/commands.ts';
 import { createReport } from '../../../src/report/report.ts';
 import { mqttSettings } from '../../../src/report/settings.ts';
 import type { Report, SiteFacts } from '../../../src/report/types.ts';
@@ -35,7 +35,7 @@ export interface TestSiteOptions {
   facts?: Partial<SiteFacts>;
   /** Folder of an earlier run. */
   store?: TestSpool;
-  execute?: (request: CommandRequest) => Promise<CommandResult>;
+  execute?: ExecuteCommand;
   devices?: DeviceHealth[];
   /** What health says at first. */
   readings?: Reading[];
@@ -99,7 +99,7 @@ export async function startTestSite(options: TestSiteOptions): Promise<TestSite>
     }),
     execute: async (request) => {
       asked.push(request);
-      return options.execute ? options.execute(request) : { result: { done: request.verb } };
+      return options.execute ? options.execute(request) : { done: request.verb };
     },
   });
   await report.start();
