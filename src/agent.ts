@@ -60,8 +60,6 @@ export interface AgentDeps {
 export interface AgentStarted {
   listeners: ListenerAddress[];
   webPort: number | null;
-  /** PEM of the box's root certificate. */
-  rootPem: string;
 }
 
 export interface Agent {
@@ -270,7 +268,7 @@ export function createAgent(deps: AgentDeps): Agent {
     await started('config trial', configTrial).start();
     const { listeners } = inForce;
     log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending: opened.pending });
-    return { listeners, webPort, rootPem: authority.rootPem };
+    return { listeners, webPort };
   }
 
   async function reload(by: string): Promise<ReloadReport> {
