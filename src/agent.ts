@@ -11,12 +11,12 @@ import { createAgentHealth } from './agent/health.ts';
 import type { InForce } from './agent/in-force.ts';
 import { createAgentNotices } from './agent/notices.ts';
 import { catalogueOf, createProfilePacks } from './agent/profile-packs.ts';
+import { createAgentRecords, recordStop } from './agent/records.ts';
 import { createReloader, RELOAD_PROBLEMS, type Reloader } from './agent/reload.ts';
 import { createRemoteVerbs } from './agent/remote-verbs.ts';
 import { renewDaily } from './agent/renewal.ts';
 import { createAgentReport } from './agent/report.ts';
 import { createRoutesInUse } from './agent/routes-in-use.ts';
-import { keepStartRecord, recordStop } from './agent/run-record.ts';
 import { sendTestScan } from './agent/send-test.ts';
 import { copySpool } from './agent/spool-copy.ts';
 import { openBoxKey } from './config/box-key.ts';
@@ -123,10 +123,11 @@ export function createAgent(deps: AgentDeps): Agent {
       startWorker: deps.startWorker,
       onFatal: (error) => fatal.reject(error),
     });
+    const { record, ...records } = createAgentRecords(deps, spool);
     const packs = createProfilePacks({
       ...{ log: log.child({ room: 'profiles' }), dataDir: config.dataDir, builtIn: deps.profiles },
       config: () => inForce.config,
-      record: (event) => spool.record(event),
+      record,
     });
     const routesInUse = createRoutesInUse({ clock, log: log.child({ room: 'routes' }), spool, key });
     inForce.routes = routesInUse.create(config);
@@ -151,6 +152,7 @@ export function createAgent(deps: AgentDeps): Agent {
         profiles: packs.catalogue,
         profileChanges: packs.changes,
         inForce,
+        record,
         log: log.child({ room: 'discovery' }),
       },
     });
@@ -188,13 +190,14 @@ export function createAgent(deps: AgentDeps): Agent {
       ...{ clock, health, inForce, reload, file: deps.configFile, readConfig: deps.readConfig },
       log: log.child({ room: 'config' }),
       broker: () => report.broker(),
-      record: (event) => spool.record(event),
+      record,
     });
     await control.assertAlone();
     const authority = await openBoxAuthority(deps, config.intake.hostname);
     const certificate = await authority.certificate();
     const join = createJoin({
-      ...{ clock, spool, log: log.child({ room: 'join' }), hostname: config.intake.hostname },
+      ...{ clock, spool, log: log.child({ room: 'join' }) },
+      hostname: () => inForce.config.intake.hostname,
       messageBytesMax: () => inForce.config.intake.maxMessageBytes,
     });
     const intake = createIntake({
@@ -213,7 +216,7 @@ export function createAgent(deps: AgentDeps): Agent {
     const opened = await started('spool', spool).start();
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', control).start();
-    started('start record', keepStartRecord(deps, spool));
+    started('records', records).start();
     isStartRecorded = true;
     await packs.load();
     await started('devices', devices).start();
@@ -261,6 +264,8 @@ export function createAgent(deps: AgentDeps): Agent {
           inForce,
           notices,
           report,
+          discovery,
+          record,
         },
         readConfig: deps.readConfig,
       }),

@@ -14,6 +14,7 @@ import { type Explanation, OperatorError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { createTurns } from '../core/turns.ts';
 import type { BrokerFacts } from '../health/sources.ts';
 import { type Grade, type HealthReport, type HealthRoom, type Reading, readingKey } from '../health/types.ts';
 import type { InForce } from './in-force.ts';
@@ -43,7 +44,7 @@ export interface ConfigTrial {
 export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
   const { clock, log, file, inForce } = deps;
   let watching: { trial: Trial; timer: Timer; unsubscribe: () => void } | null = null;
-  let last: Promise<unknown> = Promise.resolve();
+  const turns = createTurns();
 
   async function set({ config: text, windowSeconds, by }: SetConfigRequest): Promise<SetConfigReport> {
     if (watching !== null) {
@@ -127,15 +128,9 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     await deps.record(event);
   }
 
-  /** One after the other: a window must not end in the middle of a change. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = last.then(work);
-    last = next.catch(() => {});
-    return next;
-  }
-
+  /** A window must not end in the middle of a change. */
   function queue(work: () => Promise<void>): void {
-    inTurn(work).catch((error: unknown) => {
+    turns.take(work).catch((error: unknown) => {
       log.error('config.trial-failed', { error: describeError(error) });
     });
   }
@@ -151,9 +146,9 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     },
     async stop() {
       unwatch();
-      await last;
+      await turns.over();
     },
-    set: (request) => inTurn(() => set(request)),
+    set: (request) => turns.take(() => set(request)),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The search for devices as the config wants it: in the running agent, and on the command line without one. */
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
+import type { NewEvent } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import { createDiscovery, networksOf } from '../discovery/discovery.ts';
 import { createJudge } from '../discovery/judge.ts';
@@ -19,6 +20,7 @@ export interface AgentDiscoveryDeps {
   /** Counts changes of them. */
   profileChanges(): number;
   inForce: InForce;
+  record(event: NewEvent): Promise<void>;
 }
 
 const FACTS = 'discovery';
@@ -32,6 +34,7 @@ export function createAgentDiscovery({
   profiles,
   profileChanges,
   inForce,
+  record,
 }: AgentDiscoveryDeps): Discovery {
   return createDiscovery({
     ...{ clock, log, inForce: discoveryOf(inForce.config) },
@@ -43,7 +46,7 @@ export function createAgentDiscovery({
       put: (key, value) => spool.putFact(FACTS, key, value),
       delete: (key) => spool.deleteFact(FACTS, key),
     },
-    record: (event) => spool.record(event),
+    record,
   });
 }
 

@@ -9,13 +9,17 @@ import { changedFixedKeys, changedKeys } from '../config/compare.ts';
 import type { Config } from '../config/schema.ts';
 import type { ReloadReport } from '../control/deps.ts';
 import { type Explanation, OperatorError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { createTurns } from '../core/turns.ts';
 import type { Devices } from '../devices/types.ts';
+import type { Discovery } from '../discovery/types.ts';
 import type { Dispatch } from '../dispatch/types.ts';
 import type { Intake, ServerCertificate } from '../intake/types.ts';
 import type { Notices } from '../notices/types.ts';
 import type { Spool } from '../spool/types.ts';
 import type { BoxPage } from './box-page.ts';
+import { discoveryOf } from './discovery.ts';
 import type { InForce } from './in-force.ts';
 import { noticeConfig } from './notices.ts';
 import type { AgentReport } from './report.ts';
@@ -25,7 +29,8 @@ export interface ReloaderDeps {
   log: Log;
   /** Throws OperatorError with every problem of the config. */
   readConfig(): { config: Config; warnings: string[] };
-  spool: Spool;
+  spool: Pick<Spool, 'configure'>;
+  record(event: NewEvent): Promise<void>;
   dispatch: Dispatch;
   intake: Intake;
   devices: Pick<Devices, 'withApproved'>;
@@ -33,6 +38,7 @@ export interface ReloaderDeps {
   page: BoxPage;
   notices: Pick<Notices, 'replace'>;
   report: Pick<AgentReport, 'refresh'>;
+  discovery: Pick<Discovery, 'replace'>;
   /** The certificate for devices, under a host name. */
   certificateFor(hostname: string): Promise<ServerCertificate>;
   inForce: InForce;
@@ -65,7 +71,7 @@ export const RELOAD_PROBLEMS = {
 
 export function createReloader(deps: ReloaderDeps): Reloader {
   const { log, spool, inForce } = deps;
-  let last: Promise<unknown> = Promise.resolve();
+  const turns = createTurns();
   let isStopped = false;
 
   async function reload(by: string): Promise<ReloadReport> {
@@ -74,7 +80,7 @@ export function createReloader(deps: ReloaderDeps): Reloader {
       const changed = changedKeys(inForce.config, config);
       if (changed.length > 0) await apply(config);
       log.info('config.applied', { by, changed, warnings });
-      await spool.record({ type: 'config.applied', data: { by, changed } });
+      await deps.record({ type: 'config.applied', data: { by, changed } });
       return { changed, warnings, listeners: inForce.listeners };
     } catch (error) {
       return refuse(error, by);
@@ -85,7 +91,7 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     const { code, cause, advice } =
       error instanceof OperatorError ? error.explanation : RELOAD_PROBLEMS.notApplied(describeError(error));
     log.error('config.refused', { by, code, cause });
-    await spool.record({ type: 'config.refused', data: { by, code } });
+    await deps.record({ type: 'config.refused', data: { by, code } });
     const explanation = { code, cause, advice: `The agent goes on with the config it has. ${advice}` };
     throw new OperatorError(explanation, { exitCode: 2, cause: error });
   }
@@ -107,6 +113,7 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     inForce.routes = routes;
     inForce.config = next;
     inForce.devices = deps.devices.withApproved(next.devices);
+    deps.discovery.replace(discoveryOf(next));
     await deps.notices.replace(noticeConfig(next, inForce.devices));
     deps.report.refresh();
   }
@@ -132,13 +139,11 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     reload(by) {
       if (isStopped) return Promise.reject(new OperatorError(RELOAD_PROBLEMS.notRunning()));
       // One after the other: the second compares with what the first has made.
-      const next = last.then(() => reload(by));
-      last = next.catch(() => {});
-      return next;
+      return turns.take(() => reload(by));
     },
-    async stop() {
+    stop() {
       isStopped = true;
-      await last;
+      return turns.over();
     },
   };
 }

@@ -5,6 +5,7 @@ import { configFingerprint, isSame } from '../config/compare.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeError, type Log } from '../core/log.ts';
+import { createTurns } from '../core/turns.ts';
 import type { BrokerFacts } from '../health/sources.ts';
 import type { Health } from '../health/types.ts';
 import { VERSION } from '../program/version.ts';
@@ -42,8 +43,7 @@ export interface AgentReport {
 export function createAgentReport(deps: AgentReportDeps): AgentReport {
   const { log, inForce } = deps;
   let current: { report: Report; settings: Config['mqtt'] } | null = null;
-  /** Changes, one after the other. */
-  let last: Promise<void> = Promise.resolve();
+  const changes = createTurns();
   let isStopped = false;
 
   async function begin(): Promise<void> {
@@ -63,12 +63,6 @@ export function createAgentReport(deps: AgentReportDeps): AgentReport {
     await ending?.stop();
   }
 
-  function queue(change: () => Promise<void>): Promise<void> {
-    const next = last.then(change);
-    last = next.catch(() => {});
-    return next;
-  }
-
   async function change(): Promise<void> {
     if (isSame(current?.settings, inForce.config.mqtt)) return current?.report.refresh();
     await end();
@@ -76,13 +70,13 @@ export function createAgentReport(deps: AgentReportDeps): AgentReport {
   }
 
   return {
-    start: () => queue(begin),
+    start: () => changes.take(begin),
     stop() {
       isStopped = true;
-      return queue(end);
+      return changes.take(end);
     },
     refresh() {
-      queue(change).catch((error: unknown) => {
+      changes.take(change).catch((error: unknown) => {
         // A site that can't report still delivers.
         log.error('mqtt.change-failed', { error: describeError(error) });
       });

@@ -8,6 +8,7 @@
 import type { Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
+import { createTurns } from '../core/turns.ts';
 import type { SpoolStats } from '../spool/types.ts';
 import type { BoxFacts } from './box-probe.ts';
 import { countWaiting, lookAtDevices } from './device-look.ts';
@@ -36,7 +37,7 @@ export function createHealth(deps: HealthDeps): HealthRoom {
   let isReady = false;
   let regular: Timer | null = null;
   let soon: Timer | null = null;
-  let last: Promise<unknown> = Promise.resolve();
+  const looks = createTurns();
   let unsubscribe = () => {};
   /** Parts whose look failed the last time: each is logged once. */
   let unreadable = new Set<string>();
@@ -130,15 +131,13 @@ export function createHealth(deps: HealthDeps): HealthRoom {
 
   /** After the looks before it; whoever listens is told at the regular ones, else when something has changed. */
   function queueLook(kind: 'regular' | 'asked' | 'short'): Promise<HealthReport> {
-    const next = last.then(async () => {
+    return looks.take(async () => {
       if (isStopped) return report;
       const before = report;
       report = await look(kind !== 'short');
       if (kind === 'regular' || isNews(before, report)) tell();
       return report;
     });
-    last = next.catch(() => {});
-    return next;
   }
 
   function tell(): void {
@@ -178,7 +177,7 @@ export function createHealth(deps: HealthDeps): HealthRoom {
       regular?.cancel();
       soon?.cancel();
       soon = null;
-      await last;
+      await looks.over();
       ownProcess.stop();
       await follower.save();
     },

@@ -193,7 +193,7 @@ async function writeJoined(
         () =>
           spool.openBody(message),
     ),
-    `<${id}@${hostname}>`,
+    `<${id}@${hostname()}>`,
   );
   const receipt = await spool.receive();
   try {

@@ -9,7 +9,7 @@ export interface JoinDeps {
   log: Log;
   spool: Spool;
   /** Name of the box, for the Message-ID of a joined message that brings none. */
-  hostname: string;
+  hostname(): string;
   /** Largest message the box makes of parts; larger ones go out as they came. */
   messageBytesMax(): number;
 }

@@ -199,6 +199,16 @@ describe('a good new config', () => {
     expect(states).toEqual([true, false, false, true, false, false]);
   });
 
+  it('is where the next search for devices looks', async () => {
+    const site = await start({ more: 'discovery: { networks: [127.0.7.0/30] }' });
+    const client = createControlClient(`${site.directory}/data`);
+    site.rewrite(yaml({ more: 'discovery: { networks: [127.0.8.0/30] }' }));
+    await site.agent.reload('test');
+    await expect(client.call('discover', { network: '127.0.7.0/30' })).rejects.toMatchObject({
+      explanation: { code: 'discovery.not-configured', cause: expect.stringContaining('127.0.8.0/30') },
+    });
+  });
+
   it('is recorded, also when nothing has changed', async () => {
     const site = await start();
     expect((await site.agent.reload('test')).changed).toEqual([]);

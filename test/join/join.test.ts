@@ -30,7 +30,7 @@ afterEach(async () => {
 
 function newJoin(): Join {
   return createJoin({
-    ...{ clock, log: createQuietLog(), spool: opened.spool, hostname: 'scanferry.local' },
+    ...{ clock, log: createQuietLog(), spool: opened.spool, hostname: () => 'scanferry.local' },
     messageBytesMax: () => bytesMax,
   });
 }

@@ -1,0 +1,88 @@
+/** What an agent does goes on where the disk takes no record of it, and is recorded when there is room again. */
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startTestAgent, type TestAgent } from '../support/agent.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
+
+let disk: SmallDisk;
+let site: TestAgent | null = null;
+beforeEach(async () => {
+  disk = await mountSmallDisk('8m');
+});
+afterEach(async () => {
+  await site?.stop({ keep: true });
+  site = null;
+  await disk.remove();
+});
+
+function yaml(unknownDevices: string): string {
+  return `site: { id: full }
+intake: { listeners: [{ address: 127.0.0.1, port: 0, tls: none }], unknownDevices: ${unknownDevices} }
+spool: { minFreeBytes: 0 }
+routes: [{ id: direct, kind: direct-send, domain: contoso.com }]
+`;
+}
+
+async function start(): Promise<TestAgent> {
+  site = await startTestAgent({ yaml: yaml('reject'), directory: disk.folder });
+  return site;
+}
+
+/** Takes all the room there is; what is returned gives it back. */
+function fillUp(): () => void {
+  const file = path.join(disk.folder, 'filler');
+  for (let size = 1024 ** 2; size >= 1; size = Math.floor(size / 2)) {
+    while (hasRoom(file, size));
+  }
+  return () => rmSync(file);
+}
+
+function hasRoom(file: string, bytes: number): boolean {
+  try {
+    writeFileSync(file, Buffer.alloc(bytes), { flag: 'a' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return false;
+    throw error;
+  }
+}
+
+test('a config that is applied counts as applied', async () => {
+  const { agent, rewrite, when } = await start();
+  rewrite(yaml('hold'));
+  const makeRoom = fillUp();
+  expect(await agent.reload('kim')).toMatchObject({ changed: ['intake'] });
+  expect(await agent.reload('kim')).toMatchObject({ changed: [] });
+  makeRoom();
+  const applied = await when(async () => {
+    const events = await agent.rooms.spool.events(0, 100);
+    const found = events.filter(({ type }) => type === 'config.applied');
+    return found.length < 2 ? null : found;
+  }, 'two events of a config that was applied');
+  expect(applied.map(({ data }) => data)).toEqual([
+    { by: 'kim', changed: ['intake'] },
+    { by: 'kim', changed: [] },
+  ]);
+});
+
+test('a config that is refused is refused with its own reason', async () => {
+  const { agent, rewrite } = await start();
+  rewrite(yaml('perhaps'));
+  const makeRoom = fillUp();
+  await expect(agent.reload('kim')).rejects.toMatchObject({ explanation: { code: 'config.invalid' } });
+  makeRoom();
+});
+
+test('a pack of profiles that can not be used does not keep the agent from starting', async () => {
+  await (await start()).stop({ keep: true });
+  writeFileSync(path.join(disk.folder, 'data/profiles.pack'), 'no pack');
+  const makeRoom = fillUp();
+  const { agent, when } = await start();
+  makeRoom();
+  const isTold = async () =>
+    (await agent.rooms.spool.events(0, 100)).find(({ type }) => type === 'profiles.ignored') ?? null;
+  expect(await when(isTold, 'the event of a pack that is left out')).toMatchObject({
+    data: { code: expect.stringMatching(/^profiles\./) },
+  });
+});
