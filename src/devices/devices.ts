@@ -8,6 +8,7 @@ import { isIP } from 'node:net';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
+import { createTurns } from '../core/turns.ts';
 import type { FoundDevice } from '../discovery/types.ts';
 import { normaliseAddress } from '../intake/addresses.ts';
 import type { SessionObservation } from '../intake/observation.ts';
@@ -31,6 +32,8 @@ import type {
   DeviceRow,
   Devices,
   DevicesDeps,
+  ForgetRequest,
+  Forgotten,
 } from './types.ts';
 
 const ID = /^[a-z0-9-]{1,64}$/;
@@ -40,6 +43,8 @@ export function createDevices(deps: DevicesDeps): Devices {
   const measurements = createMeasurements({ clock, log, spool });
   const approved = createApprovedDevices(spool);
   const recogniser = createRecogniser(catalogue, deps.catalogueChanges);
+  /** The id that one has chosen must be taken when the next one chooses. */
+  const changes = createTurns();
 
   const known = () => withApproved(deps.configured(), approved.list());
 
@@ -230,6 +235,22 @@ export function createDevices(deps: DevicesDeps): Devices {
     }
   }
 
+  async function forget({ device: which, by }: ForgetRequest): Promise<Forgotten> {
+    const { place } = await placeOf(which);
+    const id = place.device?.id ?? null;
+    const { address, standing } = place;
+    if (standing === 'config' || address === null)
+      throw new OperatorError(PROBLEMS.inConfig(id ?? which), { exitCode: 2 });
+    if (standing === 'found') throw new OperatorError(PROBLEMS.onlyFound(address));
+    if (id !== null) await approved.remove(id);
+    await measurements.forget(address);
+    deps.forgetTls(address);
+    await deps.onKnown(known());
+    await spool.record({ type: 'device.forgotten', data: { device: id, address, by } });
+    log.info('device.forgotten', { device: id, address, by });
+    return { id, address };
+  }
+
   /** An address need not be known before: it is captured when it comes. */
   async function addressOf(which: string): Promise<string> {
     if (isIP(which) !== 0) return normaliseAddress(which);
@@ -283,22 +304,8 @@ export function createDevices(deps: DevicesDeps): Devices {
         approved: by === null ? null : { at: by.at, by: by.by },
       };
     },
-    approve,
+    approve: (request) => changes.take(() => approve(request)),
     capture,
-    async forget({ device: which, by }) {
-      const { place } = await placeOf(which);
-      const id = place.device?.id ?? null;
-      const { address, standing } = place;
-      if (standing === 'config' || address === null)
-        throw new OperatorError(PROBLEMS.inConfig(id ?? which), { exitCode: 2 });
-      if (standing === 'found') throw new OperatorError(PROBLEMS.onlyFound(address));
-      if (id !== null) await approved.remove(id);
-      await measurements.forget(address);
-      deps.forgetTls(address);
-      await deps.onKnown(known());
-      await spool.record({ type: 'device.forgotten', data: { device: id, address, by } });
-      log.info('device.forgotten', { device: id, address, by });
-      return { id, address };
-    },
+    forget: (request) => changes.take(() => forget(request)),
   };
 }

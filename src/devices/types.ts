@@ -85,6 +85,17 @@ export interface Approval {
   yaml: string;
 }
 
+export interface ForgetRequest {
+  /** Id or address. */
+  device: string;
+  by: string;
+}
+
+export interface Forgotten {
+  id: string | null;
+  address: string;
+}
+
 export interface CaptureDeviceRequest {
   device: string;
   waitMs: number;
@@ -111,7 +122,7 @@ export interface Devices extends DeviceKnowledge {
   /** By id or address. Rejects with OperatorError where nothing is known of it. */
   show(device: string): Promise<DeviceDetail>;
   approve(request: ApproveRequest): Promise<Approval>;
-  forget(request: { device: string; by: string }): Promise<{ id: string | null; address: string }>;
+  forget(request: ForgetRequest): Promise<Forgotten>;
   /** Records what comes from a device until it has sent a message. Rejects while another is captured. */
   capture(request: CaptureDeviceRequest): Promise<DeviceCapture>;
 }

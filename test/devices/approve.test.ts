@@ -104,6 +104,16 @@ test('a device that sent something waits with its likely profile; approved, its 
   ]);
 });
 
+test('two that are approved at the same time get an id each', async () => {
+  await start();
+  const approvals = await Promise.all(
+    ['127.0.0.21', '127.0.1.21'].map((device) => client.call('devices.approve', { device, by: 'test' })),
+  );
+  expect(new Set(approvals.map(({ id }) => id)).size).toBe(2);
+  const approved = (await list()).filter(({ standing }) => standing === 'approved');
+  expect(approved.map(({ address }) => address)).toEqual(['127.0.0.21', '127.0.1.21']);
+});
+
 test('an approval outlives a restart, and gives way to an entry of the config', async () => {
   await start();
   await send('127.0.0.21', 'anna@contoso.com');
