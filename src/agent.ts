@@ -4,25 +4,24 @@ import type { Worker } from 'node:worker_threads';
 import { boxAddresses } from './agent/box-addresses.ts';
 import { createBoxPage } from './agent/box-page.ts';
 import { createConfigTrial } from './agent/config-trial.ts';
+import { createControlDeps } from './agent/control-deps.ts';
 import { createAgentDevices } from './agent/devices.ts';
 import { createAgentDiscovery } from './agent/discovery.ts';
 import { createAgentDoctor } from './agent/doctor.ts';
 import { createAgentHealth } from './agent/health.ts';
 import type { InForce } from './agent/in-force.ts';
 import { createAgentNotices } from './agent/notices.ts';
-import { catalogueOf, createProfilePacks } from './agent/profile-packs.ts';
+import { createProfilePacks } from './agent/profile-packs.ts';
 import { createAgentRecords, recordStop } from './agent/records.ts';
 import { createReloader, RELOAD_PROBLEMS, type Reloader } from './agent/reload.ts';
 import { createRemoteVerbs } from './agent/remote-verbs.ts';
 import { renewDaily } from './agent/renewal.ts';
 import { createAgentReport } from './agent/report.ts';
 import { createRoutesInUse } from './agent/routes-in-use.ts';
-import { sendTestScan } from './agent/send-test.ts';
-import { copySpool } from './agent/spool-copy.ts';
 import { openBoxKey } from './config/box-key.ts';
 import { assertWritable } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
-import type { ControlDeps, ReloadReport } from './control/deps.ts';
+import type { ReloadReport } from './control/deps.ts';
 import { createControlServer } from './control/server.ts';
 import type { Clock } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
@@ -37,8 +36,7 @@ import { createJoin } from './join/join.ts';
 import type { Notices } from './notices/types.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { unpackNativeAddon } from './program/native.ts';
-import { BUILT, VERSION } from './program/version.ts';
-import { SCHEMA_VERSION } from './spool/migrations.ts';
+import { VERSION } from './program/version.ts';
 import { createSpool } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
 
@@ -325,62 +323,6 @@ export function createAgent(deps: AgentDeps): Agent {
     get rooms() {
       return requireRooms();
     },
-  };
-}
-
-type ControlParts = Pick<
-  ControlDeps,
-  | 'spool'
-  | 'dispatch'
-  | 'devices'
-  | 'discovery'
-  | 'health'
-  | 'broker'
-  | 'reload'
-  | 'setConfig'
-  | 'restart'
-  | 'updateProfiles'
-  | 'diagnose'
-> & {
-  inForce: InForce;
-  intake(): Intake;
-};
-
-/** What the operator's commands act on, whoever asks. */
-function createControlDeps(
-  { config, clock, profiles, configFile, support }: AgentDeps,
-  parts: ControlParts,
-): ControlDeps {
-  const { inForce, intake, ...rooms } = parts;
-  const { spool, dispatch } = rooms;
-  return {
-    ...rooms,
-    version: VERSION,
-    siteId: config.site.id,
-    startedAt: clock.now(),
-    now: () => clock.now(),
-    support: {
-      clock,
-      logTail: support.logTail,
-      places: {
-        ...{ file: configFile, env: support.env, dataDir: config.dataDir },
-        ...{
-          profileIds: (dataDir) => [...catalogueOf(dataDir, profiles).keys()],
-          schemaVersion: SCHEMA_VERSION,
-        },
-        version: { version: VERSION, built: BUILT },
-      },
-    },
-    copySpool: (options) => copySpool(spool, config.dataDir, options),
-    sendTest: (request) =>
-      sendTestScan(
-        {
-          ...{ clock, spool, config: inForce.config, listeners: inForce.listeners },
-          intake: intake(),
-          routes: () => dispatch.routes(),
-        },
-        request,
-      ),
   };
 }
 
