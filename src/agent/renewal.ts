@@ -1,8 +1,8 @@
 /** Keeps the certificate that devices are shown young: it is looked at once a day. */
-import type { Clock, Timer } from '../core/clock.ts';
-import { describeError, type Log } from '../core/log.ts';
 
-const DAY_MS = 24 * 3600 * 1000;
+import type { Clock, Timer } from '../core/clock.ts';
+import { DAY_MS } from '../core/durations.ts';
+import { describeError, type Log } from '../core/log.ts';
 
 /** Looks once a day whether the certificate nears its end or the box has got another address. */
 export function renewDaily(

@@ -1,4 +1,6 @@
 /** How the command line prints: tables for people, JSON for scripts, sentences for errors. */
+import { breakLines } from '../core/break-lines.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/durations.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { PROBLEMS } from './problems.ts';
@@ -101,14 +103,7 @@ function cut(cell: string, width: number): string {
 
 /** Breaks a sentence between words so that each line, its indent included, has at most `width` columns, 100 at most. */
 export function wrapText(text: string, indent: number, width = WIDTH): string {
-  const most = Math.min(width, WIDTH);
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && indent + last.length + 1 + word.length <= most) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else lines.push(word);
-  }
+  const lines = breakLines(text, Math.min(width, WIDTH) - indent);
   return lines.map((line) => `${' '.repeat(indent)}${line}`).join('\n');
 }
 
@@ -132,17 +127,16 @@ export function reportError(output: Output, error: unknown, asJson: boolean): Ex
   return 1;
 }
 
-const SECOND = 1000;
 const STEPS: [number, string][] = [
-  [86_400 * SECOND, 'd'],
-  [3600 * SECOND, 'h'],
-  [60 * SECOND, 'min'],
-  [SECOND, 's'],
+  [DAY_MS, 'd'],
+  [HOUR_MS, 'h'],
+  [MINUTE_MS, 'min'],
+  [SECOND_MS, 's'],
 ];
 
 /** A length of time in its largest fitting unit, such as `3 min`. */
 export function formatDuration(ms: number): string {
-  const [size, unit] = STEPS.find(([step]) => ms >= step) ?? [SECOND, 's'];
+  const [size, unit] = STEPS.find(([step]) => ms >= step) ?? [SECOND_MS, 's'];
   return `${Math.round(ms / size)} ${unit}`;
 }
 

@@ -19,7 +19,7 @@ export interface ResolveContext {
 }
 
 /** A key whose problem has been reported; the schema must not report it again. */
-export const UNRESOLVED = Symbol('unresolved');
+const UNRESOLVED = Symbol('unresolved');
 
 /** Returns `raw` with every marked value resolved. What can't be is reported and becomes UNRESOLVED. */
 export function resolveMarked(schema: z.core.$ZodType, raw: unknown, context: ResolveContext): unknown {

@@ -1,8 +1,7 @@
 /** Every bound in the product that is not a setting, each with its reason. Times in milliseconds, sizes in bytes. */
+import { MINUTE_MS as MINUTE, SECOND_MS as SECOND } from './durations.ts';
 
 const KIB = 1024;
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
 
 export const LIMITS = {
   /** A banner held back for implicit TLS waits no longer: an SMTP device reads the banner first. */

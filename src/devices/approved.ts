@@ -51,7 +51,7 @@ export function createApprovedDevices(spool: DevicesSpool): ApprovedDevices {
 }
 
 /** As it would stand in the config. */
-export function settingsOf({ id, address, name, profile }: ApprovedDevice): DeviceSettings {
+function settingsOf({ id, address, name, profile }: ApprovedDevice): DeviceSettings {
   return deviceSettings.parse({ id, address, name, profile });
 }
 
@@ -63,7 +63,7 @@ export function withApproved(
   return [...configured, ...approved.filter((one) => !isNamed(one, configured)).map(settingsOf)];
 }
 
-export function isNamed(
+function isNamed(
   { id, address }: Pick<ApprovedDevice, 'id' | 'address'>,
   configured: readonly DeviceSettings[],
 ): boolean {

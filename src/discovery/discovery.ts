@@ -1,5 +1,7 @@
 /** The search for devices in the running agent: when asked and on a schedule, one at a time, its result kept. */
+
 import type { Timer } from '../core/clock.ts';
+import { HOUR_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
@@ -11,7 +13,6 @@ import { search } from './search.ts';
 import type { DiscoverRequest, Discovery, DiscoveryDeps, DiscoveryStep, FoundDevice } from './types.ts';
 
 const DEFAULT_COMMUNITY = 'public';
-const HOUR_MS = 3600 * 1000;
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { clock, log } = deps;

@@ -89,11 +89,12 @@ export function createKeptDevices(deps: {
       const key = device.mac ?? device.address;
       const before = kept.get(key);
       const firstFoundAt = before?.firstFoundAt ?? now;
-      kept.set(key, { device, firstFoundAt, lastFoundAt: now });
+      // Written first: what the disk did not take is new to the next search as well.
       if (before === undefined || !isDeepStrictEqual(essence(before.device), essence(device))) {
         const { configuredAs: _, ...fact } = device;
         await store.put(PREFIX + key, { firstFoundAt, device: fact });
       }
+      kept.set(key, { device, firstFoundAt, lastFoundAt: now });
       await dropOthersAt(device.address, key);
       await dropSurplus();
       return before === undefined;
@@ -121,7 +122,7 @@ function essence({ address, names, model, firmware, profile, signals }: FoundDev
 }
 
 /** By number where both are IPv4, so that .9 stands before .10; IPv6 after. */
-export function compareAddresses(a: string, b: string): number {
+function compareAddresses(a: string, b: string): number {
   return sortKey(a).localeCompare(sortKey(b), 'en');
 }
 

@@ -24,5 +24,3 @@ export const discoverySettings = z.strictObject({
     .default(DEFAULT_QUESTIONS_PER_SECOND)
     .describe('How fast to ask, all devices together, in datagrams and connections a second.'),
 });
-
-export type DiscoverySettings = z.output<typeof discoverySettings>;

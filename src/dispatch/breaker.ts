@@ -19,7 +19,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
 /** Pauses after the first, second, ... fault in a row; the last one repeats. */
-export const PAUSES_MS = [30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE];
+const PAUSES_MS = [30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE];
 
 /** A fault that a person must heal starts here: Microsoft locks an account after a row of refused sign-ins. */
 const NEEDS_PERSON_LEVEL = 3;

@@ -13,6 +13,7 @@
  * - A route fault spends no try, and neither does waiting for a budget; see breaker.ts, budget.ts.
  * - While the spool can't record what was sent, nothing is started; see keeper.ts.
  */
+import { HOUR_MS } from '../core/durations.ts';
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
@@ -33,7 +34,6 @@ import { type Plan, planClaim } from './plan.ts';
 import type { Dispatch, DispatchDeps, RouteStatus } from './types.ts';
 import { endsWithin } from './wait.ts';
 
-const HOUR_MS = 3_600_000;
 /** Guard against a spool that says something is due and then gives nothing. */
 const DUE_NOW_WAIT_MS = 1000;
 

@@ -4,6 +4,7 @@
  * It takes each message for one that goes through at the first try, and each route for one that keeps to its rate.
  * What can't be known so is null: a pause without an end, a day's budget that others will have used up before.
  */
+import { MINUTE_MS } from '../core/durations.ts';
 import type { WaitingRecipient } from '../spool/types.ts';
 
 /** How the routes that a recipient would go by stand now. */
@@ -18,8 +19,6 @@ export interface Outlook {
   /** Recipients left for today. */
   recipientsLeft: number;
 }
-
-const MINUTE_MS = 60_000;
 
 export interface ForecastRequest {
   /** Whoever waits, the earliest due first. */

@@ -1,6 +1,8 @@
 /** When the work beside the deliveries is done: before the first delivery, every hour, every day, after a clock jump. */
+
 import * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
+import { DAY_MS, HOUR_MS } from '../core/durations.ts';
 import { describeError, type Log } from '../core/log.ts';
 import type { Spool } from '../spool/types.ts';
 import { createRecall, type Recall, readEvents } from './history.ts';
@@ -8,8 +10,6 @@ import type { Holds } from './holds.ts';
 import { FACTS_ROOM, type Lanes } from './lanes.ts';
 import { failAged, freeStranded, type UpkeepDeps } from './upkeep.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const RETRY_MS = 60_000;
 const BOOKMARK_KEY = 'history';
 

@@ -1,6 +1,8 @@
 /** Dates after which something is refused: certificates and client secrets of our own. */
+
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
+import { DAY_MS } from '../core/durations.ts';
 import { describeError } from '../core/log.ts';
 import type { FileText } from '../core/settings.ts';
 import { isoDay } from '../routes/certificates.ts';
@@ -8,7 +10,6 @@ import { fail, ok, warn } from './findings.ts';
 import { PROBLEMS } from './problems.ts';
 import type { Finding } from './types.ts';
 
-const DAY_MS = 24 * 3600 * 1000;
 /** Time enough to ask whoever can make a new one; health warns by the same figure. */
 const WARN_BEFORE_MS = 30 * DAY_MS;
 

@@ -47,7 +47,7 @@ async function* checkTarget(route: RouteSettings, context: CheckContext): AsyncG
 }
 
 /** The MX of a domain and each host it names. @throws AttemptAborted */
-export async function* examineMailHosts(
+async function* examineMailHosts(
   domain: string,
   port: number,
   context: NetworkContext,
@@ -63,7 +63,7 @@ export async function* examineMailHosts(
 }
 
 /** Names, ways and port of one host, and what it greets with. @throws AttemptAborted */
-export async function* examineHost(
+async function* examineHost(
   endpoint: { host: string; port: number },
   context: NetworkContext,
 ): AsyncGenerator<Finding> {

@@ -71,7 +71,7 @@ function isForAll(record: string): boolean {
 }
 
 /** The terms of all records in one, with `added` ahead of the end; a record that lets anybody send ends as Microsoft's does. */
-export function recordWith(records: readonly string[], added: readonly string[]): string {
+function recordWith(records: readonly string[], added: readonly string[]): string {
   const given = [...new Set(records.flatMap(termsOf))];
   const isEnd = (term: string) => /^[-+~?]?all$/i.test(term) || /^redirect=/i.test(term);
   const end = given.filter((term) => isEnd(term) && !/^\+?all$/i.test(term)).at(-1) ?? END;

@@ -1,4 +1,5 @@
 /** The spool: durable, in order, with room left, and nothing in it for too long; graded as health does. */
+import { HOUR_MS } from '../core/durations.ts';
 import { FAMILIES } from '../health/index.ts';
 import type { Reading } from '../health/types.ts';
 import { bytesWords, countWords, durationWords } from '../health/words.ts';
@@ -42,8 +43,6 @@ function* judge(inspection: SpoolInspection, stats: SpoolStats, context: CheckCo
     else yield ok(row.name, row.text(stats, ageMs));
   }
 }
-
-const HOUR_MS = 3_600_000;
 
 function oldestAgeMs({ oldestPendingAt }: SpoolStats, { clock }: CheckContext): number | null {
   return oldestPendingAt === null || !clock.isSet() ? null : Math.max(0, clock.now() - oldestPendingAt);

@@ -1,22 +1,22 @@
 /** Numbers and times as people read them, in the table and on the pages. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/durations.ts';
 
-const SECOND = 1000;
 const STEPS: readonly (readonly [number, string])[] = [
-  [86_400 * SECOND, 'd'],
-  [3600 * SECOND, 'h'],
-  [60 * SECOND, 'min'],
-  [SECOND, 's'],
+  [DAY_MS, 'd'],
+  [HOUR_MS, 'h'],
+  [MINUTE_MS, 'min'],
+  [SECOND_MS, 's'],
 ];
 
 /** A length of time in its largest fitting unit, such as `3 min`. */
 export function formatDuration(ms: number): string {
-  const [size, unit] = STEPS.find(([step]) => ms >= step) ?? [SECOND, 's'];
+  const [size, unit] = STEPS.find(([step]) => ms >= step) ?? [SECOND_MS, 's'];
   return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
 }
 
 /** How long ago, such as `3 min ago`; a clock that is ahead of ours says `now`. */
 export function formatAgo(at: number, now: number): string {
-  return now - at < SECOND ? 'now' : `${formatDuration(now - at)} ago`;
+  return now - at < SECOND_MS ? 'now' : `${formatDuration(now - at)} ago`;
 }
 
 /** Date and time in the zone of this machine, to the second. */
@@ -56,7 +56,7 @@ export function formatValue(value: number | boolean | string | null, unit: strin
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string') return value;
   if (unit === 'bytes') return formatBytes(value);
-  if (unit === 's') return value < 60 ? `${trimNumber(value)} s` : formatDuration(value * SECOND);
+  if (unit === 's') return value < 60 ? `${trimNumber(value)} s` : formatDuration(value * SECOND_MS);
   if (unit === 'bool') return value === 0 ? 'no' : 'yes';
   return `${trimNumber(value)}${SUFFIX[unit] ?? ` ${unit}`}`;
 }

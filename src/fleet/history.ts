@@ -5,6 +5,7 @@
  * accumulators; a row is written when its step is over. Nothing here is needed to know how the sites stand now.
  */
 import type { Clock, Timer } from '../core/clock.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { type HistoryOptions, openHistoryDatabase } from './history-database.ts';
@@ -40,19 +41,15 @@ export interface History {
   events(site: string, options: { limit: number; before?: { ts: number; seq: number } }): SiteEvent[];
 }
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
 /** Fine for two days, coarse for a month. */
 export const RANGES = {
-  day: { label: '24 hours', stepMs: 5 * MINUTE, spanMs: DAY, keepMs: 2 * DAY },
-  month: { label: '30 days', stepMs: HOUR, spanMs: 30 * DAY, keepMs: 30 * DAY },
+  day: { label: '24 hours', stepMs: 5 * MINUTE_MS, spanMs: DAY_MS, keepMs: 2 * DAY_MS },
+  month: { label: '30 days', stepMs: HOUR_MS, spanMs: 30 * DAY_MS, keepMs: 30 * DAY_MS },
 } as const;
 export type Range = keyof typeof RANGES;
 
 const STEPS = Object.values(RANGES);
-const EVENTS_KEEP_MS = 30 * DAY;
+const EVENTS_KEEP_MS = 30 * DAY_MS;
 /** Sites in one commit: a few milliseconds. */
 const PRUNE_SITES = 500;
 const SHRINK = 0.8;
@@ -191,7 +188,7 @@ function createPruner(clock: Clock, maxBytes: number): Pruner {
 
   return {
     prune(tables) {
-      if (clock.monotonicMs() - prunedAt < MINUTE) return;
+      if (clock.monotonicMs() - prunedAt < MINUTE_MS) return;
       prunedAt = clock.monotonicMs();
       const last = tables.prune(ruleNow(), after, PRUNE_SITES);
       after = last ?? 0;

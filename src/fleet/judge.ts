@@ -89,7 +89,7 @@ function isSilent(record: SiteRecord, now: Moment, settings: JudgeSettings): boo
 }
 
 /** How long a site may send nothing before it counts as silent, milliseconds. */
-export function silentAfterMs(record: SiteRecord, isShared: boolean): number {
+function silentAfterMs(record: SiteRecord, isShared: boolean): number {
   const seconds = record.info?.telemetry_s;
   const intervalMs = seconds === undefined ? TELEMETRY_MS : seconds * 1000;
   const missed = isShared ? MISSED_SHARED_MIN : MISSED_MIN;

@@ -1,5 +1,7 @@
 /** How much a counter grows in a day, from a look an hour; it may start again at zero. */
+
 import type { Clock } from '../core/clock.ts';
+import { DAY_MS, HOUR_MS } from '../core/durations.ts';
 
 export interface DayRate {
   /** Takes in the counter; null where it can't be read. */
@@ -7,9 +9,6 @@ export interface DayRate {
   /** Growth in the last 24 hours; reckoned up from at least one hour before a whole day is known, null before that. */
   perDay(): number | null;
 }
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 interface Look {
   at: number;

@@ -43,7 +43,7 @@ interface Mount {
 }
 
 /** The mount a folder is on (proc_pid_mountinfo(5)): of those that hold it the longest, the latest where equal. */
-export function findMount(mountinfo: string, directory: string): Mount | null {
+function findMount(mountinfo: string, directory: string): Mount | null {
   let found: (Mount & { length: number }) | null = null;
   for (const line of mountinfo.split('\n')) {
     const [mount = '', system = ''] = line.split(' - ');

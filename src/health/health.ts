@@ -5,7 +5,9 @@
  * route or a failed scan is told within seconds. Looks never overlap. A part that can't be looked at is a reading of
  * its own and takes no other along.
  */
+
 import type { Timer } from '../core/clock.ts';
+import { DAY_MS, HOUR_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
 import { createTurns } from '../core/turns.ts';
@@ -19,9 +21,6 @@ import { createProcessProbe } from './process-probe.ts';
 import { countLately } from './sightings.ts';
 import type { HealthDeps } from './sources.ts';
 import type { DeviceHealth, HealthReport, HealthRoom, Reading } from './types.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /** Makes the room; `start` begins the first look and does not wait for it. */
 export function createHealth(deps: HealthDeps): HealthRoom {

@@ -1,4 +1,5 @@
 /** Metrics of each route: whether it is open, what it may still send, and what of its sign-in runs out. */
+import { DAY_MS, HOUR_MS } from '../core/durations.ts';
 import { type Family, family, type Rule, type Verdict } from './metric.ts';
 import { PROBLEMS } from './problems.ts';
 import type { RouteFacts } from './sources.ts';
@@ -11,8 +12,6 @@ export interface RouteSeen {
   isClockSet: boolean;
 }
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** What heals by itself has healed by then; after it somebody should know. */
 const PAUSE_FAIL_MS = HOUR_MS;
 /** Credentials: long enough before their end for a change request, and the last week. */
@@ -21,7 +20,7 @@ const EXPIRY_FAIL_MS = 7 * DAY_MS;
 /** Share of the day's recipients that is left when it is told. */
 const DAY_BUDGET_WARN_SHARE = 0.1;
 /** Codes of pauses by which the other side, or our own budget, holds a route back (docs/reference/replies.md). */
-export const THROTTLING_CODES: ReadonlySet<string> = new Set([
+const THROTTLING_CODES: ReadonlySet<string> = new Set([
   'reply.concurrent-connections',
   'reply.submission-rate',
   'reply.submission-quota',

@@ -3,6 +3,7 @@
  *
  * Every record says up to which event it is told, so that events read again count once.
  */
+import { DAY_MS } from '../core/durations.ts';
 import type { EventRecord } from '../core/events.ts';
 import { type Day, dayOf, HABIT_DAYS } from './silence.ts';
 
@@ -37,7 +38,6 @@ export interface SiteRecord {
   offDays: Day[];
 }
 
-const DAY_MS = 86_400_000;
 /** More are not told apart. */
 const STARTS_MAX = 100;
 const FAILURES_MAX = 1000;

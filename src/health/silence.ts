@@ -6,8 +6,8 @@
  * that is used every working day, a month for one that is used once a week. Days are counted, not messages, so
  * that a busy day or one large job moves nothing; nights and weekends are part of the habit.
  */
+import { DAY_MS } from '../core/durations.ts';
 
-const DAY_MS = 86_400_000;
 const WEEK = 7;
 /** Eight of each weekday: enough to tell a habit, few enough to follow a changed one. */
 export const HABIT_DAYS = 8 * WEEK;

@@ -1,4 +1,5 @@
 /** Metrics of the spool: how much waits, since when, and how much room is left. */
+import { HOUR_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { SpoolStats } from '../spool/types.ts';
 import { type Family, family, from, type Rule, type Verdict, when } from './metric.ts';
@@ -14,7 +15,6 @@ export interface SpoolSeen {
   failedLately: number;
 }
 
-const HOUR_MS = 3_600_000;
 /** A scan is expected within minutes; a mailbox that is throttled or an outage of an hour is told. */
 const OLD_WARN_MAX_MS = HOUR_MS;
 /** Shares of the age at which a message fails for good: there must be time left to act. */

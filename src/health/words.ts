@@ -1,16 +1,16 @@
 /** Numbers as the sentences of health say them. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/durations.ts';
 
-const SECOND = 1000;
 const STEPS: readonly [number, string][] = [
-  [86_400 * SECOND, 'day'],
-  [3600 * SECOND, 'hour'],
-  [60 * SECOND, 'minute'],
-  [SECOND, 'second'],
+  [DAY_MS, 'day'],
+  [HOUR_MS, 'hour'],
+  [MINUTE_MS, 'minute'],
+  [SECOND_MS, 'second'],
 ];
 
 /** A length of time in its largest fitting unit, such as `3 hours`. */
 export function durationWords(ms: number): string {
-  const [size, unit] = STEPS.find(([step]) => ms >= step) ?? [SECOND, 'second'];
+  const [size, unit] = STEPS.find(([step]) => ms >= step) ?? [SECOND_MS, 'second'];
   return countWords(Math.floor(ms / size), unit);
 }
 

@@ -1,9 +1,11 @@
 /** The box's own certificate authority: made at first start, kept on disk, renewed before it expires. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
@@ -32,7 +34,6 @@ export interface Authority {
   renewIfDue(): Promise<boolean>;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 /** A box without a battery clock may start in 1970: no certificate is dated before this project began. */
 const EARLIEST_NOW = Date.UTC(2026, 10, 1);
 /** Device clocks are set by hand and run behind, some by a time zone, some by weeks. */

@@ -4,7 +4,7 @@ import { LIMITS } from '../core/limits.ts';
 import { SENDER_REWRITES } from '../core/message.ts';
 import { ipAddress, network, secretValue } from '../core/settings.ts';
 
-export const listenerSettings = z.strictObject({
+const listenerSettings = z.strictObject({
   address: ipAddress.default('0.0.0.0').describe('Address to listen on.'),
   port: z.int().min(0).max(65535).describe('TCP port; 0 takes a free one (tests).'),
   tls: z

@@ -21,7 +21,7 @@ export interface WaitingParts {
 }
 
 /** Whatever differs here is another message, even under the same id: ids of devices may repeat. */
-export function keyOf(part: Part): string {
+function keyOf(part: Part): string {
   return JSON.stringify([part.device, part.sender, [...part.recipients].sort(), part.id]);
 }
 

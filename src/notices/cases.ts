@@ -29,7 +29,7 @@ export function addTrouble(cases: Map<string, Case>, event: TroubleRecord): void
   cases.set(key, found);
 }
 
-export function keyOf(one: Case): string {
+function keyOf(one: Case): string {
   switch (one.kind) {
     case 'message':
     case 'delay':

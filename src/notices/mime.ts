@@ -103,7 +103,7 @@ function encodePart({ type, text }: Part): string[] {
 }
 
 /** One line as quoted-printable lines (RFC 2045 6.7). */
-export function quotedPrintable(line: string): string[] {
+function quotedPrintable(line: string): string[] {
   const lines: string[] = [];
   let current = '';
   const bytes = Buffer.from(line, 'utf8');

@@ -7,6 +7,7 @@
  * by no further notice: it is an event and a problem in health.
  */
 import type { Timer } from '../core/clock.ts';
+import { HOUR_MS } from '../core/durations.ts';
 import type { Explanation } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
@@ -183,6 +184,6 @@ export function createNotices(deps: NoticesDeps): Notices {
 }
 
 /** A quarter of the time that a message has, per hour of it. */
-const QUARTER_HOUR_MS = 3_600_000 / 4;
+const QUARTER_HOUR_MS = HOUR_MS / 4;
 
 type FailedNotice = Extract<Matter, { failedNotice: unknown }>;

@@ -1,9 +1,8 @@
 /** What the notices remember over restarts: how far they have read, and whom they have told of what. */
-import * as z from 'zod';
-import { LIMITS } from '../core/limits.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+import * as z from 'zod';
+import { DAY_MS, HOUR_MS } from '../core/durations.ts';
+import { LIMITS } from '../core/limits.ts';
 
 const times = z.record(z.string(), z.number());
 
@@ -38,7 +37,7 @@ export function readState(value: unknown): NoticeState | null {
 }
 
 /** When those notices were written that count against the cap now. */
-export function countedNotices({ sentAt }: NoticeState, now: number): number[] {
+function countedNotices({ sentAt }: NoticeState, now: number): number[] {
   // A time in the future was written by a clock that was wrong.
   return sentAt.filter((at) => at > now - HOUR_MS && at <= now);
 }

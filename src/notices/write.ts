@@ -1,5 +1,7 @@
 /** Writes notices into the spool as messages of the box itself, each with the state that follows it in one commit. */
+
 import { assertNever } from '../core/assert.ts';
+import { HOUR_MS } from '../core/durations.ts';
 import { describeError } from '../core/log.ts';
 import { domainOf, type MessageHead } from '../core/message.ts';
 import { createMessageId } from '../core/message-id.ts';
@@ -34,8 +36,6 @@ export interface WriteDeps extends Pick<NoticesDeps, 'clock' | 'log' | 'spool' |
 /** Facts of the spool that hold the state of this room. */
 export const FACTS_ROOM = 'notices';
 export const STATE_KEY = 'state';
-
-const HOUR_MS = 3_600_000;
 
 /** Tells of one matter; resolves with the state that is on the disk then. Rejects with SpoolRefusal. */
 export async function writeNotice(

@@ -47,7 +47,7 @@ export interface Identification {
 export type Identifier = (signals: DeviceSignals) => Identification;
 
 /** A single signal of this weight or more makes a device likely: it spells out the brand. */
-export const LIKELY_SCORE = 50;
+const LIKELY_SCORE = 50;
 const CANDIDATES_MAX = 10;
 
 /** Compiles the rules of the catalogue once; the result can be called for any number of devices. */

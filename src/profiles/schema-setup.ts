@@ -60,5 +60,4 @@ export const deviceErrorSchema = z.strictObject({
 });
 
 export type SetupWay = z.output<typeof setupSchema>;
-export type SetupStep = z.output<typeof setupStep>;
 export type DeviceError = z.output<typeof deviceErrorSchema>;

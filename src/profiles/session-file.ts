@@ -35,7 +35,7 @@ export interface Session {
 }
 
 /** What a line may name between double braces. */
-export const SESSION_PLACEHOLDERS = [
+const SESSION_PLACEHOLDERS = [
   'deviceAddress',
   'boxName',
   'user',

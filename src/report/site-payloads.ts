@@ -12,7 +12,7 @@ import {
 import type { DeviceStatePayload, EventPayload, HealthPayload, TelemetryPayload } from './payloads.ts';
 
 /** The same grades as numbers, for whoever can only graph. */
-export const GRADE_NUMBERS = { ok: 0, warn: 1, fail: 2 } as const satisfies Record<Grade, 0 | 1 | 2>;
+const GRADE_NUMBERS = { ok: 0, warn: 1, fail: 2 } as const satisfies Record<Grade, 0 | 1 | 2>;
 
 export function healthPayload(report: HealthReport): HealthPayload {
   const { ts, grade, readings } = report;

@@ -2,7 +2,7 @@
 import type { RouteKind } from './types.ts';
 
 /** Where in the dialogue a reply came; `final` is the answer to the final dot. */
-export const REPLY_STAGES = [
+const REPLY_STAGES = [
   'connect',
   'ehlo',
   'starttls',

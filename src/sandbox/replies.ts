@@ -200,7 +200,7 @@ export interface Subject {
 const NAMED = /^reply-([^@]+)@/i;
 
 /** The row an address asks for by its local part, or null. */
-export function replyIdOf(address: string): ReplyId | null {
+function replyIdOf(address: string): ReplyId | null {
   const id = NAMED.exec(address)?.[1]?.toLowerCase();
   return id !== undefined && isReplyId(id) ? id : null;
 }

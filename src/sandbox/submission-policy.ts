@@ -1,5 +1,7 @@
 /** The rules of smtp.office365.com: TLS first, sign-in switches, SendAs at the end of DATA, limits per mailbox. */
+
 import type { Clock } from '../core/clock.ts';
+import { DAY_MS, MINUTE_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { CollectedBody } from './message-store.ts';
 import { REPLIES, type ReplyId } from './replies.ts';
@@ -8,8 +10,6 @@ import { listed, type Mailbox, type TenantState } from './tenant.ts';
 import type { TokenService } from './tokens.ts';
 
 export const SUBMISSION_HOST = 'smtp.office365.com';
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 const SENT = '250 2.0.0 OK: queued for delivery';
 
 /** What a mailbox used up, and the most it ever used at once. */

@@ -1,4 +1,5 @@
 /** How the interview prints: sentences that wrap, nothing else. */
+import { breakLines } from '../core/break-lines.ts';
 import { type Verdict, WAY_TITLES } from './advise.ts';
 import type { Finding } from './look.ts';
 import type { Step } from './microsoft-steps.ts';
@@ -34,12 +35,6 @@ export function formatSteps(steps: readonly Step[]): string {
 }
 
 function wrap(text: string, indent: string): string {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && indent.length + last.length + 1 + word.length <= WIDTH)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
+  const lines = breakLines(text, WIDTH - indent.length);
   return lines.map((line) => `${indent}${line}`).join('\n');
 }

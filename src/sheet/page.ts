@@ -1,5 +1,5 @@
 /** A setup sheet as one page of HTML that prints on A4 and Letter and needs nothing beside it. */
-import { type Html, html } from '../pages/html.ts';
+import { type Html, html, prose } from '../pages/html.ts';
 import { connectionPicture } from './picture.ts';
 import { qrPicture } from './qr.ts';
 import { SHEET_STYLE } from './style.ts';
@@ -26,9 +26,9 @@ ${
 }
 <section><h2>What to enter</h2><table>${sheet.values.map(valueRow)}</table></section>
 ${sheet.ways.map(waySection)}
-<section><h2>Certificate</h2><p>${coded(sheet.certificate)}</p></section>
+<section><h2>Certificate</h2><p>${prose(sheet.certificate)}</p></section>
 <section><h2>How a scan travels</h2>${connectionPicture(sheet.legs)}</section>
-<section><h2>Try it</h2><ol>${sheet.test.map((text) => html`<li>${coded(text)}</li>`)}</ol></section>
+<section><h2>Try it</h2><ol>${sheet.test.map((text) => html`<li>${prose(text)}</li>`)}</ol></section>
 ${sheet.errors.length > 0 && errorSection(sheet.errors)}
 </body>
 </html>
@@ -59,10 +59,4 @@ function errorSection(errors: Sheet['errors']): Html {
     ({ code, meaning, advice }) =>
       html`<tr><th scope="row">${code}</th><td>${meaning}${advice !== null && html` <b>${advice}</b>`}</td></tr>`,
   )}</table></section>`;
-}
-
-/** What stands between backquotes is typed as it is. */
-function coded(text: string): Html {
-  const parts = text.split('`');
-  return html`${parts.map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`;
 }

@@ -1,4 +1,5 @@
 /** A picture of the way a scan takes: device, box, Microsoft 365, and how each leg is secured. */
+import { breakLines } from '../core/break-lines.ts';
 import { type Html, html } from '../pages/html.ts';
 import type { SheetLeg } from './types.ts';
 
@@ -51,12 +52,5 @@ function shorten(name: string): string {
 }
 
 function inLines(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= CAPTION_MAX) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else lines.push(word);
-  }
-  return lines.slice(0, CAPTION_LINES_MAX);
+  return breakLines(text, CAPTION_MAX).slice(0, CAPTION_LINES_MAX);
 }

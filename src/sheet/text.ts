@@ -1,4 +1,5 @@
 /** A setup sheet as text for a terminal or a mail. */
+import { breakLines } from '../core/break-lines.ts';
 import type { Sheet, SheetStep, SheetWay } from './types.ts';
 
 const WIDTH = 78;
@@ -81,12 +82,5 @@ function item(mark: string, text: string): string[] {
 }
 
 function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last !== undefined && indent + last.length + 1 + word.length <= WIDTH) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else lines.push(word);
-  }
-  return lines.map((line) => `${' '.repeat(indent)}${line}`);
+  return breakLines(text, WIDTH - indent).map((line) => `${' '.repeat(indent)}${line}`);
 }

@@ -12,7 +12,7 @@ export interface ActionRule {
   purpose: string;
 }
 
-export const OPERATOR_ACTIONS = {
+const OPERATOR_ACTIONS = {
   retry: {
     from: ['deferred', 'failed'],
     to: 'queued',

@@ -51,7 +51,7 @@ export function openDatabase(options: DatabaseOptions): Database.Database {
 }
 
 /** Makes an empty database at `file`; the fresh file is complete before it gets its name. */
-export function createDatabase(options: DatabaseOptions): void {
+function createDatabase(options: DatabaseOptions): void {
   const fresh = { ...options, file: `${options.file}.new` };
   openFresh(fresh).close();
   replaceFile(fresh.file, options.file);

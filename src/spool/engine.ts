@@ -4,6 +4,7 @@
  * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable;
  * bodies are read directly, because only accepted ones are asked for.
  */
+import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { actOn } from './act.ts';
@@ -16,7 +17,7 @@ import { createDiskSpace } from './disk-space.ts';
 import type { DueRow } from './due-table.ts';
 import { removeDamagedBefore } from './files.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { DAY_MS, keepHouse } from './housekeeping.ts';
+import { keepHouse } from './housekeeping.ts';
 import { inspectTable } from './inspect.ts';
 import { ownerOf } from './numbers.ts';
 import { createOpenBodies } from './open-bodies.ts';

@@ -1,13 +1,13 @@
 /** Keeps the spool from growing for ever, in slices: old bodies, old history, old events, room on the disk. */
+
 import { assertNever } from '../core/assert.ts';
+import { DAY_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
 import { readPragma } from './database.ts';
 import type { StoredMessage } from './message-table.ts';
 import { REASONS } from './problems.ts';
 import type { HousekeepingCursor } from './protocol.ts';
 import { concludeChange, type Store } from './store.ts';
-
-export const DAY_MS = 24 * 3600 * 1000;
 
 export interface HousekeepingSettings {
   historyDays: number;

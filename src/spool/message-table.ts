@@ -38,7 +38,7 @@ export interface MessageTable {
   highestNumber(): number;
 }
 
-export const MESSAGE_COLUMNS = `m.number, m.id, m.received_at, m.changed_at, m.sender, m.message_id_header, m.device,
+const MESSAGE_COLUMNS = `m.number, m.id, m.received_at, m.changed_at, m.sender, m.message_id_header, m.device,
   m.body_bytes, m.chunk_count, m.has_body, m.key_slot, m.origin`;
 
 export function createMessageTable(db: Database): MessageTable {

@@ -47,7 +47,7 @@ export function createStore({ db, boxKey, onEvent }: StoreDeps): Store {
 }
 
 /** Whether nothing more will happen for this recipient and it needs no body. */
-export function isSettled({ state }: Pick<StoredRecipient, 'state'>): boolean {
+function isSettled({ state }: Pick<StoredRecipient, 'state'>): boolean {
   return SETTLED_STATES.some((settled) => settled === state);
 }
 

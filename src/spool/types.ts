@@ -189,7 +189,7 @@ export interface WaitingRecipient {
 export type OperatorAction = 'retry' | 'hold' | 'release' | 'cancel';
 
 /** Events that a person may have to act on; of `message.accepted` only those of messages that are held at once. */
-export const TROUBLE_TYPES = [
+const TROUBLE_TYPES = [
   'message.failed',
   'message.held',
   'route.paused',

@@ -5,9 +5,11 @@
  * after the first, seconds after a warning, or when there are many; an idle agent writes nothing. Nothing waits for it
  * and nothing fails because of it: what can't be written is counted, and the count is a line of its own.
  */
+
 import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock, Timer } from '../core/clock.ts';
+import { DAY_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
 
 export interface KeptLog {
@@ -26,7 +28,6 @@ export interface KeptLogDeps {
 }
 
 const FOLDER = 'log';
-const DAY_MS = 24 * 3600 * 1000;
 /** As the log writer begins a line (src/program/log.ts). */
 const IS_TROUBLE = /^\{"level":"(?:warn|error)"/;
 

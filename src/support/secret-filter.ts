@@ -3,7 +3,7 @@
 import { escapePattern } from './pattern.ts';
 
 /** In place of a secret. */
-export const MASK = '[secret]';
+const MASK = '[secret]';
 
 /** Private keys, tokens of the sign-in service (RFC 7519), and user:password before a host name (RFC 3986 section 3.2.1). */
 const FORMS: readonly [RegExp, string][] = [

@@ -164,6 +164,37 @@ describe('rooms', () => {
   });
 });
 
+const ENTRIES = new Set([
+  ...['main.ts', 'spool/worker-main.ts'],
+  // What scripts/build.ts fills in imports it.
+  'program/bundle-parts.ts',
+]);
+
+/** Functions and values that a file exports; types are part of what they describe. */
+const EXPORTS = /^export (?:async )?(?:function\*?|const|class) (\w+)/gm;
+const NAMED_IMPORT = /(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'(\.[^']+)'/g;
+const WHOLE_IMPORT = /(?:\* as \w+ from |import\()'(\.[^']+)'/g;
+
+/** All that is imported anywhere, as `<path>#<name>`; `<path>#*` where a file is imported as a whole. */
+function importedNames(): Set<string> {
+  const sources = ['src', 'test', 'scripts'].flatMap((folder) =>
+    readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => path.join(ROOT, folder, name)),
+  );
+  return new Set(
+    sources.flatMap((source) => {
+      const text = readFileSync(source, 'utf8');
+      const pathOf = (target: string) => path.relative(SRC, path.resolve(path.dirname(source), target));
+      const named = [...text.matchAll(NAMED_IMPORT)].flatMap(([, names = '', target = '']) =>
+        names.split(',').map((name) => `${pathOf(target)}#${/(?:type )?(\w*)/.exec(name.trim())?.[1]}`),
+      );
+      const whole = [...text.matchAll(WHOLE_IMPORT)].map(([, target = '']) => `${pathOf(target)}#*`);
+      return [...named, ...whole];
+    }),
+  );
+}
+
 describe('files', () => {
   test('open with a sentence on their duty', () => {
     expect(files.filter((file) => !file.text.startsWith('/**')).map((file) => file.name)).toEqual([]);
@@ -199,12 +230,19 @@ describe('files', () => {
     ).toEqual([]);
   });
 
+  test('export only what another one imports', () => {
+    const imported = importedNames();
+    const unused = files.flatMap(({ name, text }) =>
+      ENTRIES.has(name) || imported.has(`${name}#*`)
+        ? []
+        : [...text.matchAll(EXPORTS)]
+            .map(([, exported = '']) => `${name}#${exported}`)
+            .filter((each) => !imported.has(each)),
+    );
+    expect(unused).toEqual([]);
+  });
+
   test('are imported by another one, except for the entries', () => {
-    const entries = new Set([
-      ...['main.ts', 'spool/worker-main.ts'],
-      // What scripts/build.ts fills in imports it.
-      'program/bundle-parts.ts',
-    ]);
     const imported = new Set(
       files.flatMap((file) =>
         importsOf(file)
@@ -213,7 +251,7 @@ describe('files', () => {
       ),
     );
     expect(
-      files.filter((file) => !entries.has(file.name) && !imported.has(file.name)).map((file) => file.name),
+      files.filter((file) => !ENTRIES.has(file.name) && !imported.has(file.name)).map((file) => file.name),
     ).toEqual([]);
   });
 });

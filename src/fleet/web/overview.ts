@@ -1,4 +1,5 @@
 /** The first page: all sites at a glance, filtered, searched and page by page, worst first. */
+import { DAY_MS } from '../../core/durations.ts';
 import { type Html, html, prose } from '../../pages/html.ts';
 import { sparkline } from '../../pages/sparkline.ts';
 import { formatAgo, formatCount, formatDuration, formatTime } from '../format.ts';
@@ -21,7 +22,6 @@ export interface OverviewData {
 }
 
 const PAGE_ROWS = 50;
-const DAY_MS = 86_400_000;
 const GAP_MS = 30 * 60_000;
 
 export function readQuery(query: URLSearchParams): OverviewQuery {
