@@ -25,7 +25,13 @@ import { PROBLEMS as BROKER_PROBLEMS } from '../src/report/problems.ts';
 import { MESSAGES } from '../src/routes/explanations.ts';
 import { FAULTS } from '../src/routes/faults.ts';
 import { renderReplyTable } from '../src/routes/replies.ts';
-import { REFUSED, SIGN_IN_ERRORS, signInWaiting, UNAVAILABLE } from '../src/routes/sign-in-errors.ts';
+import {
+  REFUSED,
+  SIGN_IN_ERRORS,
+  SIGN_IN_NEEDED,
+  signInWaiting,
+  UNAVAILABLE,
+} from '../src/routes/sign-in-errors.ts';
 import { PROBLEMS as SETUP_PROBLEMS } from '../src/setup/problems.ts';
 import { PROBLEMS as SHEET_PROBLEMS } from '../src/sheet/problems.ts';
 import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
@@ -82,6 +88,7 @@ function sections(): Section[] {
       rows: [
         ...SIGN_IN_ERRORS.map(({ id, cause, advice }) => ({ code: `route.sign-in.${id}`, cause, advice })),
         signInWaiting('…'),
+        SIGN_IN_NEEDED,
         ...fromTable({ 'route.sign-in.unavailable': UNAVAILABLE, 'route.sign-in.refused': REFUSED }),
       ],
     },

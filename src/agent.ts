@@ -88,7 +88,7 @@ export function createAgent(deps: AgentDeps): Agent {
   /** What has been started, in order; what stands in one stage is stopped at the same time. */
   const running: Stoppable[][] = [];
   let rooms: Agent['rooms'] | null = null;
-  const inForce: InForce = { config, routes: [], listeners: [], devices: config.devices };
+  const inForce: InForce = { config, routes: [], listeners: [], webPort: null, devices: config.devices };
   let reloader: Reloader | null = null;
   let isStartRecorded = false;
   const fatal = Promise.withResolvers<never>();
@@ -238,7 +238,7 @@ export function createAgent(deps: AgentDeps): Agent {
       'web',
       createBoxPage({ log: log.child({ room: 'web' }), authority, profiles: packs.catalogue }),
     );
-    const webPort = await page.show(config, certificate);
+    inForce.webPort = await page.show(config, certificate);
     const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
     const renew = async (): Promise<void> => {
       // Opening it again makes a new certificate where the old one lacks an address or nears its end.
@@ -269,7 +269,7 @@ export function createAgent(deps: AgentDeps): Agent {
       }),
     );
     await started('config trial', configTrial).start();
-    const { listeners } = inForce;
+    const { listeners, webPort } = inForce;
     log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending: opened.pending });
     return { listeners, webPort };
   }

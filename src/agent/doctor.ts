@@ -50,6 +50,7 @@ export function createAgentDoctor(deps: AgentDoctorDeps) {
         ...{ config, configFindings: findings, configFile: deps.configFile, dataDir: config.dataDir },
         agent: {
           listeners: () => deps.inForce.listeners,
+          webPort: () => deps.inForce.webPort,
           routes: () => deps.dispatch.routes(),
           spool: deps.spool,
           broker: deps.broker,
@@ -95,8 +96,8 @@ export async function* diagnoseAlone(
     ...{ file, dataDir: givenDataDir(options), env: options.env, profileIds },
   });
   const findings = problems.map((problem) => ({ severity: problem.severity, text: formatProblem(problem) }));
-  // What is logged stands in the lines as well.
-  const log = createLog('error', 2);
+  // What would be logged stands in the lines, and nothing else belongs on the terminal.
+  const log = createLog('silent');
   const { diagnose } = await import('../doctor/run.ts');
   yield* diagnose(
     {

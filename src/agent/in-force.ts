@@ -9,6 +9,8 @@ export interface InForce {
   config: Config;
   routes: Route[];
   listeners: ListenerAddress[];
+  /** Where the page of the box is bound; null where it is off. */
+  webPort: number | null;
   /** Devices of the config, and those that were approved. */
   devices: readonly DeviceSettings[];
 }

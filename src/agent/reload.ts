@@ -123,7 +123,7 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     const certificate = await deps.certificateFor(next.intake.hostname);
     inForce.listeners = await deps.intake.reload(intakeWith(next, certificate));
     try {
-      await deps.page.show(next, certificate);
+      inForce.webPort = await deps.page.show(next, certificate);
     } catch (error) {
       const before = await deps.certificateFor(inForce.config.intake.hostname);
       inForce.listeners = await deps.intake.reload(intakeWith(inForce.config, before));

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { describeError } from '../core/log.ts';
 import { type BoxFacts, createBoxProbe } from '../health/box-probe.ts';
 import { FAMILIES } from '../health/index.ts';
 import type { Reading } from '../health/types.ts';
@@ -19,16 +18,12 @@ export const BOX_CHECKS: readonly Check[] = [
 /** Whether new scans have room; how health grades the same disk follows with the rest of the box. */
 async function* checkDisk({ config, dataDir }: CheckContext): AsyncGenerator<Finding> {
   const name = 'disk';
-  try {
-    const { bavail, blocks, bsize } = await statfs(nearestFolder(dataDir));
-    const free = bavail * bsize;
-    const text = `${bytesWords(free)} of ${bytesWords(blocks * bsize)} free`;
-    const min = config?.spool.minFreeBytes ?? 0;
-    if (free < min) yield fail(name, text, PROBLEMS.diskLow(dataDir, bytesWords(free), bytesWords(min)));
-    else yield ok(name, text);
-  } catch (error) {
-    yield fail(name, 'unknown', PROBLEMS.diskUnreadable(dataDir, describeError(error)));
-  }
+  const { bavail, blocks, bsize } = await statfs(nearestFolder(dataDir));
+  const free = bavail * bsize;
+  const text = `${bytesWords(free)} of ${bytesWords(blocks * bsize)} free`;
+  const min = config?.spool.minFreeBytes ?? 0;
+  if (free < min) yield fail(name, text, PROBLEMS.diskLow(dataDir, bytesWords(free), bytesWords(min)));
+  else yield ok(name, text);
 }
 
 /** The data folder, or where the first start will make it. */

@@ -5,6 +5,7 @@ import { CLOCK_CHECKS } from './clock.ts';
 import { CONFIG_CHECKS } from './config-check.ts';
 import { listenerChecks } from './listeners.ts';
 import { networkChecks } from './network.ts';
+import { portsOutChecks } from './ports-out.ts';
 import { routeChecks } from './routes-check.ts';
 import { SPOOL_CHECKS } from './spool-check.ts';
 import type { Check, DoctorDeps } from './types.ts';
@@ -18,6 +19,7 @@ export function checksFor(deps: DoctorDeps): Check[] {
     ...listenerChecks(deps),
     ...SPOOL_CHECKS,
     ...networkChecks(deps),
+    ...portsOutChecks(deps),
     ...routeChecks(deps),
     ...brokerChecks(deps),
   ];

@@ -1,4 +1,4 @@
-/** The listeners: bound, reached by a real connection, their certificate, and the TLS versions they really offer. */
+/** The listeners and the box page: bound, reached by a real connection, certificate, and the TLS versions they really offer. */
 import { existsSync, readFileSync } from 'node:fs';
 import { BlockList, createServer, isIPv6 } from 'node:net';
 import os from 'node:os';
@@ -13,39 +13,55 @@ import { PROBLEMS } from './problems.ts';
 import { lookAtSmtp, type SmtpLook } from './smtp-look.ts';
 import type { Check, CheckContext, DoctorDeps, Finding } from './types.ts';
 
-type Listener = Config['intake']['listeners'][number];
+type MailListener = Config['intake']['listeners'][number];
+
+/** A place where this box listens. */
+interface Listener extends Omit<MailListener, 'tls'> {
+  tls: MailListener['tls'] | 'https';
+}
 
 /** One check for each listener, so that a slow one holds up no other. */
 export function listenerChecks({ agent, config }: DoctorDeps): Check[] {
   if (config === null) return [];
-  const { listeners } = config.intake;
   if (agent === null) return [{ group: 'listeners', name: 'ports', run: checkPorts }];
   const bound = agent.listeners();
-  return listeners.map((listener, index): Check => {
-    const place = { ...listener, ...bound[index] };
+  const page = agent.webPort();
+  return placesOf(config).map((place, index): Check => {
+    const found: Listener =
+      place.tls === 'https' ? { ...place, port: page ?? place.port } : { ...place, ...bound[index] };
     return {
       group: 'listeners',
-      name: nameOf(place),
-      run: (context) => checkListener(place, context, config.intake),
+      name: nameOf(found),
+      run: (context) => checkListener(found, context, config.intake),
     };
   });
 }
 
-function nameOf({ address, port }: Pick<Listener, 'address' | 'port'>): string {
-  return `port ${port}${address === '0.0.0.0' ? '' : ` on ${address}`}`;
+/** The page speaks no old TLS, whoever asks: browsers have no use for it. */
+function placesOf({ intake, web }: Config): Listener[] {
+  return [
+    ...intake.listeners,
+    ...(web === undefined ? [] : [{ ...web, tls: 'https', floor: 'modern' } as const]),
+  ];
+}
+
+function nameOf({ address, port, tls }: Pick<Listener, 'address' | 'port' | 'tls'>): string {
+  const where = `port ${port}${address === '0.0.0.0' ? '' : ` on ${address}`}`;
+  return tls === 'https' ? `page, ${where}` : where;
 }
 
 /** Without an agent: whether it could have its ports. */
 async function* checkPorts({ config, dataDir }: CheckContext): AsyncGenerator<Finding> {
   yield warn('agent', 'not running', PROBLEMS.agentStopped(dataDir));
-  for (const listener of config?.intake.listeners ?? []) {
+  for (const listener of config === null ? [] : placesOf(config)) {
     const name = nameOf(listener);
+    const setting = listener.tls === 'https' ? 'web.port' : 'intake.listeners';
     const code = await bindingError(listener);
     if (code === null) yield ok(name, 'free for the agent');
-    else if (code === 'EADDRINUSE') yield fail(name, 'taken', PROBLEMS.portTaken(whereOf(listener)));
+    else if (code === 'EADDRINUSE') yield fail(name, 'taken', PROBLEMS.portTaken(whereOf(listener), setting));
     else if (code === 'EACCES')
       yield warn(name, 'not for this user', PROBLEMS.portForbidden(whereOf(listener)));
-    else yield fail(name, code, PROBLEMS.listenerSilent(whereOf(listener), code));
+    else yield fail(name, code, PROBLEMS.portUnusable(whereOf(listener), code));
   }
 }
 
@@ -78,7 +94,9 @@ async function* checkListener(
     yield unreachable(name, where, first.error);
     return;
   }
-  yield ok(name, `answers: ${first.banner ?? 'by TLS'}`);
+  if (listener.tls === 'https' && first.banner !== null && !first.banner.includes(' 200 '))
+    yield fail(name, first.banner, PROBLEMS.pageOdd(where, first.banner));
+  else yield ok(name, `answers: ${first.banner ?? 'by TLS'}`);
   if (listener.tls === 'none') return;
   yield* checkCertificate(name, first, intake.hostname, context);
   const offered: SecureVersion[] = [];
@@ -135,7 +153,7 @@ function* checkCertificate(
     yield fail(label, 'no TLS', PROBLEMS.certificateUntrusted(describeError(look.error)));
     return;
   }
-  const expiry = expiryFinding(label, 'The certificate shown to devices', leaf.validTo, clock.now());
+  const expiry = expiryFinding(label, 'The certificate of this box', leaf.validTo, clock.now());
   if (expiry !== null) yield expiry;
   else if (look.error !== null && look.tls === null)
     yield fail(label, 'not trusted', PROBLEMS.certificateUntrusted(describeError(look.error)));

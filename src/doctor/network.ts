@@ -129,20 +129,19 @@ async function greetingFinding(
   return ok(name, `sees this box at ${seenAddress}${where}`, detail);
 }
 
-/** Silence on port 25 has a cause of its own so often that it is named first. */
+/** Silence has another cause than a refusal, and on port 25 so often the same one that it is named first. */
 function unreachable(
   name: string,
   { host, port }: { host: string; port: number },
   fault: RouteFault,
 ): Finding {
-  if (fault.why.code === 'route.timeout' && port === 25)
-    return fail(name, 'no answer', PROBLEMS.port25Blocked(`${host}:${port}`));
-  return faulty(name, fault);
+  if (fault.why.code !== 'route.timeout') return faulty(name, fault);
+  const silent = port === 25 ? PROBLEMS.port25Blocked : PROBLEMS.portSilent;
+  return fail(name, 'no answer', silent(`${host}:${port}`));
 }
 
 const SHORT: Record<string, string> = {
   'route.refused': 'refused',
-  'route.timeout': 'no answer',
   'route.reset': 'cut',
   'route.unreachable': 'no way',
   'route.blocked': 'blocked on this box',

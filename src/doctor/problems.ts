@@ -29,12 +29,6 @@ export const PROBLEMS = {
       `The disk of ${dataDir} has ${free} free, and below ${min} devices are told to try later.`,
       'Delete what is not needed, take a larger card or disk, or lower spool.minFreeBytes.',
     ),
-  diskUnreadable: (dataDir: string, detail: string) =>
-    row(
-      'disk-unreadable',
-      `The disk of ${dataDir} does not say how full it is (${detail}).`,
-      'Check that the data folder exists and its disk is mounted.',
-    ),
   clockUnset: () =>
     row(
       'clock-unset',
@@ -87,14 +81,27 @@ export const PROBLEMS = {
   listenerSilent: (where: string, detail: string) =>
     row(
       'listener-silent',
-      `${where} takes the connection but does not greet as a mail server (${detail}).`,
+      `${where} takes the connection but does not answer as the agent does (${detail}).`,
       'Check that no other program or firewall rule of this box has that port.',
     ),
-  portTaken: (where: string) =>
+  pageOdd: (where: string, detail: string) =>
+    row(
+      'page-odd',
+      `${where} answers over HTTPS, but not with the page of this box (${detail}).`,
+      'Look with `ss -ltnp` whether another program has that port; else restart the agent.',
+    ),
+  /** @param setting the key to change. */
+  portTaken: (where: string, setting: string) =>
     row(
       'port-taken',
       `Another program listens on ${where}, so the agent can't.`,
-      'Find it with `ss -ltnp` and stop it (often postfix or exim4), or choose another port in intake.listeners.',
+      `Find it with \`ss -ltnp\` and stop it (often postfix, exim4 or a web server), or choose another port in ${setting}.`,
+    ),
+  portUnusable: (where: string, code: string) =>
+    row(
+      'port-unusable',
+      `The system does not let anybody listen on ${where} (${code}).`,
+      'Check that the address belongs to this box (`ip address`), or use 0.0.0.0 for every address.',
     ),
   portForbidden: (where: string) =>
     row(
@@ -119,13 +126,13 @@ export const PROBLEMS = {
   certificateLacks: (names: string) =>
     row(
       'certificate-lacks',
-      `The certificate shown to devices does not carry ${names}.`,
+      `The certificate of this box does not carry ${names}.`,
       'Restart the agent, which makes a new one; devices that trust the root certificate need nothing.',
     ),
   certificateUntrusted: (detail: string) =>
     row(
       'certificate-untrusted',
-      `The certificate shown to devices is not vouched for by this box's own authority (${detail}).`,
+      `The certificate that is shown is not vouched for by this box's own authority (${detail}).`,
       'Restart the agent, which makes a new one.',
     ),
   versionMissing: (versions: string) =>
@@ -148,13 +155,6 @@ export const PROBLEMS = {
       'Restart the agent: it puts the file aside and saves what can be read; then replace the card or disk.',
     ),
 
-  messagesHeld: () =>
-    row(
-      'messages-held',
-      'Messages are held until a person decides.',
-      'Look at them with `scanferry queue list --state held`, then release or cancel them.',
-    ),
-
   greetingOdd: (where: string, detail: string) =>
     row(
       'greeting-odd',
@@ -166,6 +166,19 @@ export const PROBLEMS = {
       'port-25-blocked',
       `No answer from ${where}: many internet providers and clouds block port 25 outward.`,
       'Ask the provider to open outbound port 25 for this address, open it on the firewall, or use submission on port 587 instead.',
+    ),
+  portSilent: (where: string) =>
+    row(
+      'port-silent',
+      `Nothing comes back from ${where}, not even a refusal: a firewall on the way swallows the packets, or the server is down.`,
+      'Let this box out to that host and port on the firewall; if it is open there, ask the internet provider, or whoever runs the server.',
+    ),
+  /** @param found what came of trying it, as a sentence. */
+  portNotNeeded: (port: number, found: string, ways: string) =>
+    row(
+      'port-not-needed',
+      `No route of this config needs port ${port}. ${found}`,
+      `Nothing to do for now; have port ${port} opened outward before you add ${ways}.`,
     ),
   ipv6Only: (host: string) =>
     row(

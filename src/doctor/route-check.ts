@@ -75,9 +75,10 @@ function isByDeviceCode(settings: RouteSettings): boolean {
 
 const NO_FACTS: FactStore = { get: async () => null, put: async () => {}, delete: async () => {} };
 
-/** A token that still lives would hide a secret that has expired. */
+/** A token that still lives would hide a secret, or a person's sign-in, that has run out. */
 function factsFor(settings: RouteSettings, { facts }: RouteContext): FactStore {
-  return isByDeviceCode(settings) && facts !== null ? facts : NO_FACTS;
+  if (!isByDeviceCode(settings) || facts === null) return NO_FACTS;
+  return { ...facts, get: (name) => (name === `token:${settings.id}` ? NO_FACTS : facts).get(name) };
 }
 
 function credentialFindings(settings: RouteSettings, { clock }: RouteContext): Finding[] {

@@ -123,8 +123,7 @@ async function perform(check: Check, run: Run, deps: DoctorDeps, given: AbortSig
       run.add(tooSlow(check));
       return;
     }
-    deps.log.error('doctor.check-crashed', { check: check.name, error: describeError(error) });
-    run.add(crashed(check, error));
+    run.add(crashed(check, error, deps));
   } finally {
     timer.cancel();
     run.end();
@@ -135,8 +134,9 @@ function tooSlow({ name }: Check): Finding {
   return fail(name, 'no answer in time', PROBLEMS.tooSlow(LIMITS.doctorCheckMaxMs / 1000));
 }
 
-/** What an operator can mend has its own sentence. */
-function crashed({ name }: Check, error: unknown): Finding {
+/** What an operator can mend has its own sentence and is no crash. */
+function crashed({ name }: Check, error: unknown, { log }: DoctorDeps): Finding {
   if (error instanceof OperatorError) return fail(name, 'could not be looked at', error.explanation);
+  log.error('doctor.check-crashed', { check: name, error: describeError(error) });
   return fail(name, 'could not be looked at', PROBLEMS.crashed(describeError(error)));
 }

@@ -1,4 +1,4 @@
-/** A short look at an SMTP server: its banner, its offers, one TLS handshake; then the connection is closed. */
+/** A short look at an SMTP server, or at a page over HTTPS: what it says, one TLS handshake; then the connection is closed. */
 import { createConnection, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
@@ -11,9 +11,9 @@ export interface LookOptions {
   port: number;
   /** Own address to come from. */
   localAddress?: string | undefined;
-  /** Name for EHLO. */
+  /** Name for EHLO; of the server, for a page. */
   name: string;
-  tls: 'none' | 'starttls' | 'implicit';
+  tls: 'none' | 'starttls' | 'implicit' | 'https';
   /** Checks of the certificate stay on; what they say is in `error`. */
   tlsOptions: ConnectionOptions;
   clock: Clock;
@@ -21,7 +21,7 @@ export interface LookOptions {
 }
 
 export interface SmtpLook {
-  /** First line of the greeting; null where none came. */
+  /** First line of the greeting, or of the answer of a page; null where none came. */
   banner: string | null;
   /** Lines of its EHLO reply before TLS, without their codes. */
   hello: string[];
@@ -53,6 +53,12 @@ export async function lookAtSmtp(options: LookOptions): Promise<SmtpLook> {
 }
 
 async function converse(socket: Socket, options: LookOptions, look: SmtpLook): Promise<void> {
+  if (options.tls === 'https') {
+    const secure = await handshake(socket, options, look);
+    secure.write(`HEAD / HTTP/1.1\r\nHost: ${options.name}\r\nConnection: close\r\n\r\n`);
+    look.banner = firstLine(await readReply(secure, /^HTTP.*\r?\n/));
+    return;
+  }
   if (options.tls === 'implicit') {
     const secure = await handshake(socket, options, look);
     look.banner = firstLine(await readReply(secure));
@@ -95,13 +101,16 @@ async function handshake(socket: Socket, options: LookOptions, look: SmtpLook): 
   return secure;
 }
 
-/** One whole reply; its last line has a space after the code (RFC 5321 section 4.2.1). */
-function readReply(socket: Socket): Promise<string> {
+/** The last line of a reply has a space after the code (RFC 5321 section 4.2.1). */
+const LAST_LINE = /^\d{3}(?: .*)?\r?\n/m;
+
+/** One whole reply. */
+function readReply(socket: Socket, end = LAST_LINE): Promise<string> {
   const read = Promise.withResolvers<string>();
   let text = '';
   const onData = (chunk: Buffer): void => {
     text += chunk.toString('latin1');
-    if (/^\d{3}(?: .*)?\r?\n/m.test(text)) read.resolve(text);
+    if (end.test(text)) read.resolve(text);
     else if (text.length > LIMITS.doctorReplyBytesMax) read.reject(new Error('the reply is too long'));
   };
   const onClose = (): void => read.reject(new Error('the connection was closed'));

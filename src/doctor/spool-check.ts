@@ -102,6 +102,8 @@ function troubleOf(
 /** Enough to name what keeps mail back; the queue shows all. */
 const HELD_PAGE = { limit: 100, before: null };
 
+const HELD_ADVICE = 'Look at them with `scanferry queue list --state held`, then release or cancel them.';
+
 /** Why messages are held, each cause once: some refusals show only at the end of a message, so nobody can ask for them. */
 function* heldCauses(
   messages: readonly MessageSummary[],
@@ -111,7 +113,7 @@ function* heldCauses(
   for (const [code, recipients] of Map.groupBy(held, (recipient) => recipient.code ?? '')) {
     const cause = recipients[0]?.cause ?? null;
     if (cause === null) continue;
-    const advice = adviceFor(code) ?? PROBLEMS.messagesHeld().advice;
+    const advice = adviceFor(code) ?? HELD_ADVICE;
     yield warn('held because', countWords(recipients.length, 'recipient'), { code, cause, advice });
   }
 }

@@ -64,6 +64,8 @@ export interface RouteStanding {
 export interface RunningAgent {
   /** As they are bound, in the order of the config. */
   listeners(): { address: string; port: number }[];
+  /** Where the page of the box is bound; null where it is off. */
+  webPort(): number | null;
   routes(): RouteStanding[];
   spool: Pick<Spool, 'stats' | 'inspect' | 'list'>;
   /** Null where no broker is configured. */

@@ -3,10 +3,11 @@
  * library renews by itself. Nothing waits for the person: until then the route has a fault that says what to do.
  */
 import { type AuthenticationResult, type ICachePlugin, PublicClientApplication } from '@azure/msal-node';
+import type { Explanation } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { RouteFailure } from './failure.ts';
 import type { SignInClient } from './sign-in-client.ts';
-import { signInFault, signInWaiting } from './sign-in-errors.ts';
+import { SIGN_IN_NEEDED, signInFault, signInWaiting } from './sign-in-errors.ts';
 import { readFact, writeFact } from './token-cache.ts';
 import type { FactStore } from './types.ts';
 
@@ -21,12 +22,14 @@ export interface DeviceCodeOptions {
   client: SignInClient;
   facts: FactStore;
   log: Log;
+  /** False for a look that must not show a code. */
+  asksPerson: boolean;
   /** Called when the person has signed in. */
   onSignedIn(result: AuthenticationResult): Promise<void>;
 }
 
 export interface DeviceCodeSignIn {
-  /** A new token by the earlier sign-in. @throws RouteFailure with the code to enter where there is none. */
+  /** A new token by the earlier sign-in. @throws RouteFailure where there is none, with the code to enter. */
   acquire(): Promise<AuthenticationResult>;
   stop(): void;
 }
@@ -98,16 +101,17 @@ export function createDeviceCodeSignIn(options: DeviceCodeOptions): DeviceCodeSi
     async acquire() {
       const result = running === null ? await bySilence() : null;
       if (result !== null) return result;
+      if (!options.asksPerson) throw waitingFor(SIGN_IN_NEEDED);
       running ??= begin();
-      throw waitingFor(await running.prompt);
+      throw waitingFor(signInWaiting(await running.prompt));
     },
     stop: () => running?.cancel(),
   };
 }
 
-function waitingFor(advice: string): RouteFailure {
+function waitingFor(why: Explanation): RouteFailure {
   return new RouteFailure({
-    why: signInWaiting(advice),
+    why,
     reply: null,
     needsPerson: true,
     retryAfterMs: LOOK_AGAIN_MS,

@@ -29,6 +29,8 @@ export interface TokenSourceOptions {
   auth: OauthSettings;
   mailbox: string;
   ca?: FileText | undefined;
+  /** False for a look that must not ask a person to sign in; left out, it asks. */
+  asksPerson?: boolean;
 }
 
 /** The library's own worst case: discovery, token, and as many time-outs. */
@@ -124,12 +126,15 @@ interface SignInParts {
 }
 
 /** Loads Microsoft's library, which takes 5 MiB and which a route without OAuth has no use for. */
-async function createSignIn({ id, auth }: TokenSourceOptions, parts: SignInParts): Promise<SignIn> {
+async function createSignIn(
+  { id, auth, asksPerson = true }: TokenSourceOptions,
+  parts: SignInParts,
+): Promise<SignIn> {
   const { authority, scope, client, deps } = parts;
   if (auth.deviceCode) {
     const { createDeviceCodeSignIn } = await import('./device-code.ts');
     return createDeviceCodeSignIn({
-      ...{ id, authority, scope, client, facts: deps.facts, log: deps.log },
+      ...{ id, authority, scope, client, facts: deps.facts, log: deps.log, asksPerson },
       clientId: auth.clientId,
       onSignedIn: async (result) => {
         await parts.onSignedIn(result);

@@ -1,7 +1,7 @@
 /**
  * Looks at a route as a delivery would use it, step by step, without sending anything: names, session, sign-in, and
  * the envelope, which is taken back by RSET. One sign-in only, because Microsoft locks an account after a row of
- * refused ones.
+ * refused ones; nobody is asked for a code, which would end with the look.
  */
 import type { Explanation } from '../core/errors.ts';
 import type { Reply, RouteFault, UpstreamFacts } from '../core/outcome.ts';
@@ -161,7 +161,7 @@ async function findCredentials(
   { session, signal }: { session: SmtpSession | null; signal: AbortSignal },
 ): Promise<Credentials | null> {
   if (auth.kind === 'oauth') {
-    const tokens = createTokenSource({ id, auth, mailbox, ca }, deps);
+    const tokens = createTokenSource({ id, auth, mailbox, ca, asksPerson: false }, deps);
     try {
       return { mechanism: 'XOAUTH2', user: mailbox, token: await tokens.token(signal) };
     } finally {

@@ -26,19 +26,33 @@ export function lookUpAddresses(
   return answered(() => findAddresses(resolver, host, { clock, signal }));
 }
 
-/** Connects and closes. @returns the address that answered. @throws AttemptAborted */
+/**
+ * Connects to all addresses at once and closes: where packets are swallowed, one after the other takes too long for
+ * someone who waits. The fault is that of the first.
+ * @returns the address that answered. @throws AttemptAborted
+ */
 export function tryConnection(
   endpoint: Endpoint,
-  addresses: string[],
+  addresses: readonly string[],
   { clock, log, signal }: Pick<RouteDeps, 'clock' | 'log'> & { signal: AbortSignal },
 ): Promise<Answered<string>> {
+  const found = new AbortController();
+  const options = { clock, log, signal: AbortSignal.any([signal, found.signal]) };
   return answered(async () => {
-    const socket = await connectFirst(addresses, endpoint, { clock, log, signal });
-    const address = socket.remoteAddress ?? '';
-    // The server's greeting is on its way and nobody reads it; a reset that follows tells nothing.
-    socket.on('error', () => {});
-    socket.destroy();
-    return address;
+    const tries = addresses.map(async (address) => {
+      const socket = await connectFirst([address], endpoint, options);
+      // The server's greeting is on its way and nobody reads it; a reset that follows tells nothing.
+      socket.on('error', () => {});
+      socket.destroy();
+      return address;
+    });
+    try {
+      return await Promise.any(tries);
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    } finally {
+      found.abort();
+    }
   });
 }
 

@@ -120,11 +120,19 @@ const basic = z.strictObject({
   ),
 });
 
+/** Where Microsoft 365 takes submissions of the worldwide cloud. */
+export const MICROSOFT_SUBMISSION = { host: 'smtp.office365.com', port: 587 } as const;
+
 const submission = z.strictObject({
   ...common,
   kind: z.literal('submission'),
-  host: z.string().min(1).default('smtp.office365.com').describe('Submission server.'),
-  port: z.int().min(1).max(65535).default(587).describe('TCP port; STARTTLS is required on it.'),
+  host: z.string().min(1).default(MICROSOFT_SUBMISSION.host).describe('Submission server.'),
+  port: z
+    .int()
+    .min(1)
+    .max(65535)
+    .default(MICROSOFT_SUBMISSION.port)
+    .describe('TCP port; STARTTLS is required on it.'),
   mailbox: mailboxAddress,
   auth: z.discriminatedUnion('kind', [oauth, basic]),
   limits: submissionLimits,

@@ -26,6 +26,14 @@ export function signInWaiting(advice: string): Explanation {
   };
 }
 
+/** The same, found by a look that asks nobody: a code that it showed would end with it. */
+export const SIGN_IN_NEEDED: Explanation = {
+  code: 'route.sign-in.needed',
+  cause: 'Nobody has signed this box in to the mailbox, or the sign-in has run out.',
+  advice:
+    'Enter the code that the agent shows in `scanferry status` and in its log; where it shows none, `scanferry send-test` makes it ask.',
+};
+
 export const SIGN_IN_ERRORS: readonly SignInRow[] = [
   {
     id: 'secret-wrong',

@@ -8,6 +8,7 @@ import { openSecretStore } from '../config/secret-store.ts';
 import { OperatorError } from '../core/errors.ts';
 import { domainOf } from '../core/message.ts';
 import type { RouteQuestion } from '../routes/probe.ts';
+import { MICROSOFT_SUBMISSION } from '../routes/settings.ts';
 import { adviseWay, type SiteFacts, type Verdict } from './advise.ts';
 import type { Answers, RawAnswers, Way } from './answers.ts';
 import { type Finding, lookAtDomain, lookAtPort, lookAtRoute, type SetupDeps } from './look.ts';
@@ -29,7 +30,6 @@ export interface SetupPlaces {
 
 type Tell = (finding: Finding) => void;
 
-const SUBMISSION = { host: 'smtp.office365.com', port: 587 };
 const MX_PORT = 25;
 
 /** Looks up the MX and tries the ports that the ways would use. */
@@ -45,7 +45,7 @@ export async function lookAtSite(
   const mx = host ?? domain.hosts?.[0];
   const [smtp, submission] = await Promise.all([
     mx === undefined ? null : lookAtPort(mx, port ?? MX_PORT, at),
-    lookAtPort(host ?? SUBMISSION.host, port ?? SUBMISSION.port, at),
+    lookAtPort(host ?? MICROSOFT_SUBMISSION.host, port ?? MICROSOFT_SUBMISSION.port, at),
   ]);
   for (const looked of [smtp, submission]) if (looked !== null) tell(looked.finding);
   return { mailHosts: domain.hosts, port25: smtp?.isOpen ?? null, port587: submission.isOpen };

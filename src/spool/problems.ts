@@ -15,7 +15,7 @@ export const PROBLEMS = {
   inUse: (file: string): Explanation => ({
     code: 'spool.in-use',
     cause: `The spool ${file} is open in another process.`,
-    advice: 'Stop the other agent first; two agents must not share a data folder.',
+    advice: `Stop the other agent or program first (\`fuser ${file}\` shows it); two must not share a data folder.`,
   }),
   notDurable: (level: unknown): Explanation => ({
     code: 'spool.not-durable',

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { diagnoseAlone } from '../../src/agent/doctor.ts';
-import { createSystemClock } from '../../src/core/clock.ts';
+import { type Clock, createSystemClock } from '../../src/core/clock.ts';
 import type { DoctorLine, Group } from '../../src/doctor/types.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { DEFAULT_MAILBOX } from '../../src/sandbox/tenant.ts';
@@ -16,10 +16,19 @@ export interface Bench {
   remove(): void;
 }
 
-/** `files` lie beside the config; `directory` is that of an agent that has stopped. */
+export interface BenchOptions {
+  /** That of an agent that has stopped; a new one when left out. */
+  directory?: string;
+  clock?: Clock;
+}
+
+/** `files` lie beside the config. */
 export function createBench(
   files: Record<string, string> = {},
-  directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-doctor-')),
+  {
+    directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-doctor-')),
+    clock = createSystemClock(0),
+  }: BenchOptions = {},
 ): Bench {
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(directory, name), text);
   return {
@@ -28,7 +37,7 @@ export function createBench(
       const config = path.join(directory, 'scanferry.yaml');
       writeFileSync(config, `dataDir: data\n${yaml}`, { mode: 0o644 });
       const lines: DoctorLine[] = [];
-      const request = { config, env, profileIds: [], clock: createSystemClock(0) };
+      const request = { config, env, profileIds: [], clock };
       for await (const line of diagnoseAlone(request, { only })) lines.push(line);
       return lines;
     },

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
 import type { DoctorLine, Group } from '../../src/doctor/types.ts';
 import { scanFrom } from '../flows/support/upstream.ts';
+import { runScanferry } from '../support/child-site.ts';
 import { startMosquitto } from '../support/mosquitto.ts';
-import { freePort } from '../support/processes.ts';
+import { freePort, startProcess } from '../support/processes.ts';
 import { type Site, siteYaml, startSite, startTenant } from '../support/site.ts';
 import { type Bench, createBench, verdictsIn } from './bench.ts';
 
@@ -21,9 +22,10 @@ describe('a running agent', () => {
     '{ address: 127.0.0.1, port: 0, tls: implicit, floor: modern }',
     '{ address: 127.0.0.1, port: 0, tls: none }',
   ];
+  const WEB = ['web: { address: 127.0.0.1, port: 0 }'];
 
   beforeAll(async () => {
-    site = await startSite({ listeners: LISTENERS });
+    site = await startSite({ listeners: LISTENERS, more: WEB });
   });
   afterAll(() => site.stop());
 
@@ -33,7 +35,7 @@ describe('a running agent', () => {
   test('shows its listeners, their certificate, and the TLS versions that each really offers', async () => {
     const lines = await look('listeners');
     expect(verdictsIn(lines)).toEqual([]);
-    expect(lines.map(({ name, text }) => `${name.replace(/^port \d+ on [\d.]+/, '')} ${text}`)).toEqual([
+    expect(lines.map(({ name, text }) => `${name.replace(/port \d+ on [\d.]+/, '')} ${text}`)).toEqual([
       ' answers: 220 scanferry.local ESMTP Scanferry',
       expect.stringMatching(
         /^: certificate for scanferry\.local and every address of this box, until \d{4}-/,
@@ -43,6 +45,11 @@ describe('a running agent', () => {
       expect.stringMatching(/^: certificate for scanferry\.local /),
       ': TLS TLS 1.2, TLS 1.3',
       ' answers: 220 scanferry.local ESMTP Scanferry',
+      'page,  answers: HTTP/1.1 200 OK',
+      expect.stringMatching(
+        /^page, : certificate for scanferry\.local and every address of this box, until /,
+      ),
+      'page, : TLS TLS 1.2, TLS 1.3',
     ]);
   });
 
@@ -66,12 +73,14 @@ describe('a running agent', () => {
 
   test('has a config that was changed and not applied, then one that is broken', async () => {
     const { addresses } = site;
-    site.agent.rewrite(siteYaml(addresses, { listeners: LISTENERS, spool: 'minFreeBytes: 1048576' }));
+    site.agent.rewrite(
+      siteYaml(addresses, { listeners: LISTENERS, more: WEB, spool: 'minFreeBytes: 1048576' }),
+    );
     expect(verdictsIn(await look('config'))).toEqual([['warn', 'file', 'doctor.config-not-applied']]);
     site.agent.rewrite('site: { id: Wrong Name }\n');
     const broken = await look('config');
     expect(new Set(verdictsIn(broken).map(([, , code]) => code))).toEqual(new Set(['doctor.config-error']));
-    site.agent.rewrite(siteYaml(addresses, { listeners: LISTENERS }));
+    site.agent.rewrite(siteYaml(addresses, { listeners: LISTENERS, more: WEB }));
     expect(verdictsIn(await look('config'))).toEqual([]);
   });
 
@@ -116,13 +125,51 @@ describe('without an agent', () => {
     const taken = typeof address === 'object' ? address?.port : undefined;
     const ports = [await freePort('127.0.0.1'), taken];
     const lines = await bench.diagnose(
-      yamlWith({ listeners: ports.map((port) => `{ address: 127.0.0.1, port: ${port} }`) }),
+      yamlWith({
+        listeners: ports.map((port) => `{ address: 127.0.0.1, port: ${port} }`),
+        more: [`web: { address: 127.0.0.1, port: ${taken} }`],
+      }),
       ['listeners'],
     );
     other.close();
     expect(verdictsIn(lines)).toEqual([
       ['warn', 'agent', 'doctor.agent-stopped'],
       ['fail', `port ${taken} on 127.0.0.1`, 'doctor.port-taken'],
+      ['fail', `page, port ${taken} on 127.0.0.1`, 'doctor.port-taken'],
+    ]);
+    expect(lines.at(-1)?.why?.advice).toContain('another port in web.port');
+  });
+
+  test('a port below 1024 is not for an ordinary user, and an address of elsewhere for nobody', async () => {
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65534);
+    const own = createBench({ 'ca.pem': tenant.addresses.caPem });
+    const lines = own.diagnose(
+      yamlWith({ listeners: ['{ address: 127.0.0.1, port: 26 }', '{ address: 192.0.2.77, port: 2526 }'] }),
+      ['listeners'],
+    );
+    const verdicts = await lines.then(verdictsIn).finally(() => isRoot && process.seteuid?.(0));
+    own.remove();
+    expect(verdicts.slice(1)).toEqual([
+      ['warn', 'port 26 on 127.0.0.1', 'doctor.port-forbidden'],
+      ['fail', 'port 2526 on 192.0.2.77', 'doctor.port-unusable'],
+    ]);
+  });
+
+  test('a disk with less room than the spool must leave', async () => {
+    const lines = await bench.diagnose(yamlWith({ spool: 'minFreeBytes: 1000000000000000' }), ['box']);
+    expect(verdictsIn(lines)[0]).toEqual(['fail', 'disk', 'doctor.disk-low']);
+  });
+
+  test('a config with a secret in plain text, in a file that others may change', async () => {
+    const more = ["mqtt: { url: 'mqtt://127.0.0.1', password: open }"];
+    await bench.diagnose(yamlWith({ more }), ['config']);
+    chmodSync(path.join(bench.directory, 'scanferry.yaml'), 0o666);
+    const lines = await bench.diagnose(yamlWith({ more }), ['config']);
+    chmodSync(path.join(bench.directory, 'scanferry.yaml'), 0o644);
+    expect(verdictsIn(lines)).toEqual([
+      ['warn', 'file', 'doctor.config-warning'],
+      ['warn', 'file modes', 'doctor.config-writable'],
     ]);
   });
 
@@ -161,14 +208,36 @@ describe('without an agent', () => {
   });
 });
 
-test('the spool of a stopped agent is looked through, and a damaged one is told', async () => {
+const HOLD = `
+import sqlite3, sys, time
+sqlite3.connect(sys.argv[1], isolation_level=None).execute('BEGIN EXCLUSIVE')
+print('held', flush=True)
+time.sleep(600)
+`;
+
+test('the spool of a stopped agent is looked through, and one that is locked or damaged is told', async () => {
   const site = await startSite();
   await scanFrom(site.agent, { to: ['desk@contoso.com'] });
   await site.agent.settled(1);
   await site.agent.stop({ keep: true });
-  const bench = createBench({}, site.agent.directory);
+  const bench = createBench({}, { directory: site.agent.directory });
   const look = () => bench.diagnose(siteYaml(site.addresses), ['spool']);
   expect(verdictsIn(await look())).toEqual([]);
+
+  // Any program that holds the file, such as a backup of somebody else.
+  const holder = startProcess('python3', ['-c', HOLD, path.join(bench.directory, 'data', 'spool.db')]);
+  await holder.waitForLine(/^held$/);
+  const config = path.join(bench.directory, 'scanferry.yaml');
+  const { code, stdout, stderr } = await runScanferry(['doctor', '--only', 'spool', '--config', config]);
+  const locked = await look();
+  await holder.stop();
+  expect(verdictsIn(locked)).toEqual([['fail', 'spool', 'spool.in-use']]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+  expect(stdout).toMatch(
+    /^Spool\n {2}FAIL {2}spool: could not be looked at\n {8}The spool \S+ is open in another/,
+  );
+  expect(stdout).toMatch(/\n1 failed, 0 ok\.\n$/);
+
   writeFileSync(path.join(bench.directory, 'data', 'spool.db'), Buffer.alloc(64 * 1024, 0x5a));
   expect(verdictsIn(await look())).toEqual([['fail', 'integrity', 'doctor.spool-damaged']]);
   bench.remove();

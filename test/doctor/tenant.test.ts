@@ -1,5 +1,6 @@
 /** The simulated tenant as its administrator may have left it: switches, secrets, connectors, names, SPF. */
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ZoneRecords } from '../../src/sandbox/dns-server.ts';
@@ -163,8 +164,9 @@ function zone(records: ZoneRecords): () => void {
   };
 }
 
-const look = (way: Trouble['way'], more = '') =>
-  bench.diagnose(
+/** Without the port that no route needs: the tenant listens on neither 25 nor 587. */
+async function look(way: Trouble['way'], more = '') {
+  const lines = await bench.diagnose(
     `${siteLines(site.addresses.dns)}routes:\n${routeLines(site.addresses, { auth: `clientSecret: { env: CLIENT_SECRET } ${more}` })[way]}`,
     ['network', 'routes'],
     {
@@ -172,6 +174,8 @@ const look = (way: Trouble['way'], more = '') =>
       ...(wrongPassword === null ? {} : { PASSWORD: wrongPassword }),
     },
   );
+  return lines.filter(({ name }) => !/^port \d+ out$/.test(name));
+}
 
 test.each(TROUBLES)(
   'names $name, and is content again when it is mended',
@@ -198,6 +202,44 @@ test.each([
   const lines = await look('oauth', `, clientSecretExpires: ${dayFromNow(days)}`);
   const line = lines.find(({ name }) => name === 'mailbox: client secret');
   expect([line?.grade, line?.why?.code]).toEqual([grade, code]);
+});
+
+test('a server that takes less than the route would send', async () => {
+  const { direct } = routeLines(site.addresses);
+  const route = direct.replace('ca: ca.pem', 'ca: ca.pem, limits: { messageBytesMax: 500000000 }');
+  const lines = await bench.diagnose(`${siteLines(site.addresses.dns)}routes:\n${route}`, ['routes']);
+  expect(verdictsIn(lines)).toEqual([['warn', 'direct: size', 'doctor.size-smaller']]);
+});
+
+test('something that takes the connection and is no mail server', async () => {
+  const server = createServer((socket) =>
+    socket.on('error', () => {}).end('HTTP/1.0 400 Bad Request\r\n\r\n'),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const route = routeLines(site.addresses).direct.replace(`port: ${site.addresses.mx.port}`, `port: ${port}`);
+  const lines = await bench.diagnose(`${siteLines(site.addresses.dns)}routes:\n${route}`, ['network']);
+  server.close();
+  expect(verdictsIn(lines)).toEqual([
+    ['warn', 'contoso-com.mail.protection.outlook.com: greeting', 'doctor.greeting-odd'],
+    ['warn', 'port 587 out', 'doctor.port-not-needed'],
+  ]);
+});
+
+test('a certificate file that holds none', async () => {
+  const own = await site.sandbox.issueCertificate({ names: ['scan.contoso.com'] });
+  writeFileSync(path.join(bench.directory, 'none.pem'), 'no certificate\n');
+  writeFileSync(path.join(bench.directory, 'own.key'), own.key, { mode: 0o600 });
+  const { connector } = routeLines(site.addresses, {
+    connector: ', certificate: { cert: none.pem, key: own.key }',
+  });
+  const lines = await bench.diagnose(`${siteLines(site.addresses.dns)}routes:\n${connector}`, ['routes']);
+  expect(verdictsIn(lines)[0]).toEqual([
+    'fail',
+    'connector: own certificate',
+    'doctor.certificate-unreadable',
+  ]);
 });
 
 test.each([

@@ -1,0 +1,85 @@
+/** Ports 25 and 587 outward where no route uses them: what another way to send would meet. Nothing depends on it. */
+import { isIPv6 } from 'node:net';
+import { domainOf } from '../core/message.ts';
+import type { RouteFault } from '../core/outcome.ts';
+import { lookUpAddresses, lookUpMailHosts, tryConnection } from '../routes/reach.ts';
+import { MICROSOFT_SUBMISSION, type RouteSettings } from '../routes/settings.ts';
+import { ok, warn } from './findings.ts';
+import { PROBLEMS } from './problems.ts';
+import type { Check, CheckContext, DoctorDeps, Finding } from './types.ts';
+
+/** A port that Microsoft 365 takes mail on, and the ways that go there. */
+interface Way {
+  port: number;
+  ways: string;
+  isUsedBy(route: RouteSettings): boolean;
+  /** Host to try, or in words why there is none. */
+  host(context: CheckContext): Promise<{ value: string } | { missing: string }>;
+}
+
+const WAYS: readonly Way[] = [
+  {
+    ...{ port: 25, ways: 'direct send or a connector', host: mailHost },
+    // On another port it stands for this one: its own line tells.
+    isUsedBy: ({ kind, port }) => kind !== 'submission' || port === 25,
+  },
+  {
+    ...{ port: MICROSOFT_SUBMISSION.port, ways: 'a route of kind submission' },
+    host: async () => ({ value: MICROSOFT_SUBMISSION.host }),
+    isUsedBy: (route) =>
+      route.port === MICROSOFT_SUBMISSION.port ||
+      (route.kind === 'submission' && route.host === MICROSOFT_SUBMISSION.host),
+  },
+];
+
+/** One check for each of the two ports that no route of the config uses. */
+export function portsOutChecks({ config }: DoctorDeps): Check[] {
+  if (config === null) return [];
+  return WAYS.filter(({ isUsedBy }) => !config.routes.some(isUsedBy)).map(
+    (way): Check => ({
+      ...{ group: 'network', name: `port ${way.port} out` },
+      async *run(context) {
+        yield await tryWay(way, context);
+      },
+    }),
+  );
+}
+
+/** Where a tenant takes mail is known by the domain of its mailbox. */
+async function mailHost(context: CheckContext): Promise<{ value: string } | { missing: string }> {
+  const mailbox = context.config?.routes.find((route) => route.kind === 'submission')?.mailbox;
+  if (mailbox === undefined) return { missing: 'no domain of the tenant is known' };
+  const domain = domainOf(mailbox);
+  const found = await lookUpMailHosts(domain, context, context.signal);
+  const [host] = 'value' in found ? found.value : [];
+  return host === undefined ? { missing: `no mail host of ${domain} is known` } : { value: host };
+}
+
+async function tryWay({ port, ways, host: findHost }: Way, context: CheckContext): Promise<Finding> {
+  const name = `port ${port} out`;
+  const unneeded = 'no route needs it';
+  const host = await findHost(context);
+  if ('missing' in host) return ok(name, `not tried, because ${host.missing}; ${unneeded}`);
+  const found = await lookUpAddresses(host.value, context, context.signal);
+  if ('fault' in found) return ok(name, `not tried, because ${host.value} has no address here; ${unneeded}`);
+  const reached = await tryConnection({ host: host.value, port }, found.value, context);
+  if ('value' in reached) {
+    const family = isIPv6(reached.value) ? 'IPv6' : 'IPv4';
+    return ok(name, `open to ${host.value} over ${family} (${reached.value}); ${unneeded}`);
+  }
+  const isSilent = reached.fault.why.code === 'route.timeout';
+  const sentence = (isSilent ? silence : closed)(`${host.value}:${port}`, reached.fault);
+  return warn(
+    name,
+    `${isSilent ? 'no answer' : 'closed'}; ${unneeded}`,
+    PROBLEMS.portNotNeeded(port, sentence, ways),
+  );
+}
+
+function silence(where: string): string {
+  return `Nothing comes back from ${where}, not even a refusal: a firewall or the internet provider swallows the packets, as many do on port 25.`;
+}
+
+function closed(where: string, { why: { cause } }: RouteFault): string {
+  return `${where} can't be reached: ${cause.charAt(0).toLowerCase()}${cause.slice(1)}`;
+}
