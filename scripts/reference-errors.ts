@@ -7,7 +7,7 @@ import { PROBLEMS as CLI_PROBLEMS } from '../src/cli/problems.ts';
 import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
 import type { Explanation } from '../src/core/errors.ts';
-import { HELD_PART } from '../src/core/message-partial.ts';
+import { HELD_PART, joinedPart } from '../src/core/message-partial.ts';
 import { PROBLEMS as DEVICE_PROBLEMS } from '../src/devices/problems.ts';
 import { PROBLEMS as DISCOVERY_PROBLEMS } from '../src/discovery/problems.ts';
 import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
@@ -79,6 +79,7 @@ function sections(): Section[] {
           advice: HELD_ADVICE[held.code],
         })),
         { ...HELD_PART, advice: 'Nothing: parts that are not whole within ten minutes go on as they came.' },
+        { ...joinedPart('…'), advice: '' },
       ],
     },
     { title: 'On the way to Microsoft 365', intro: 'These pause a route.', rows: fromTable(FAULTS) },

@@ -1,5 +1,6 @@
 /** One message as text: where it came from, what became of each recipient, every attempt with its verbatim reply. */
 import type { CommandOutput } from '../control/commands.ts';
+import { repairText } from '../core/repairs.ts';
 import { formatBytes, formatTable, formatTime, formatTlsVersion, wrapText } from './output.ts';
 
 export type MessageDetail = CommandOutput<'history.list'>[number];
@@ -21,7 +22,7 @@ export function formatDetail(detail: MessageDetail): string {
     `sender     ${head.sender === '' ? '<>' : head.sender}`,
     `Message-ID ${head.messageIdHeader}`,
     `size       ${formatBytes(head.bodyBytes)}${hasBody ? '' : ', body erased'}`,
-    ...(repairs.length === 0 ? [] : [`repaired   ${repairs.join(', ')}`]),
+    ...repairs.map((id, index) => hung(index === 0 ? 'repaired   ' : ' '.repeat(11), repairText(id))),
     '',
     formatTable(
       ['RECIPIENT', 'STATE', 'TRIES'],
@@ -43,11 +44,14 @@ function originLines(head: MessageDetail['head']): string[] {
 }
 
 /** A settled message in a few lines: whence, when, and each reply. */
-export function formatHistory({ head, recipients, attempts }: MessageDetail): string {
+export function formatHistory(detail: MessageDetail): string {
+  const { head, recipients, attempts } = detail;
+  const repairs = repairsOf(detail);
   const leg = head.device.tls === null ? 'plain text' : formatTlsVersion(head.device.tls.protocol);
   const source = head.origin === 'notice' ? sourceOf(head) : `${sourceOf(head)} (${leg})`;
   return [
     `${head.id}  ${formatTime(head.receivedAt)}  ${source}, ${formatBytes(head.bodyBytes)}, from ${head.sender === '' ? '<>' : head.sender}`,
+    ...(repairs.length === 0 ? [] : [hung('  repaired   ', repairs.join(', '))]),
     ...recipients.map(({ address, state }) => `  ${state.padEnd(9)}  ${address}`),
     ...attempts.flatMap(formatAttempt).map((line) => `  ${line}`),
     // What failed or was cancelled without an attempt has its reason only here.
@@ -65,6 +69,11 @@ export function stateNote(recipient: Recipient & { expectedAt?: number | null })
     state === 'deferred' && nextAttemptAt !== null ? `next try ${formatTime(nextAttemptAt)}` : '';
   const goes = isWaiting && expectedAt !== null ? `goes at about ${formatTime(expectedAt)}` : notBefore;
   return [goes, cause ?? ''].filter((part) => part !== '').join('; ');
+}
+
+/** A sentence whose further lines stand below its first. */
+function hung(label: string, text: string): string {
+  return label + wrapText(text, label.length).trimStart();
 }
 
 function repairsOf({ events }: MessageDetail): readonly string[] {

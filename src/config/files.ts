@@ -1,14 +1,41 @@
 /** Writes small files so that a power cut leaves the old one or the new one, never half of either. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  fchownSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 
 /** Owner only: keys and secrets. */
 export const PRIVATE_MODE = 0o600;
 
-/** Writes to a temporary file beside `file`, syncs it, renames it over, and syncs the folder. */
+/** Makes a folder for its owner alone, which is that of the folder around it where root makes it. */
+export function makeFolder(directory: string): void {
+  const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (made === undefined || !isRoot()) return;
+  const { uid, gid } = statSync(path.dirname(made));
+  for (let folder = path.resolve(directory); folder.length >= made.length; folder = path.dirname(folder))
+    chownSync(folder, uid, gid);
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/**
+ * Writes to a temporary file beside `file`, syncs it, renames it over, and syncs the folder. What root writes belongs to
+ * whoever owns the folder: the agent of a box has a user of its own and must be able to read it.
+ */
 export function writeFileDurably(file: string, content: string | Buffer, mode: number): void {
   const directory = path.dirname(file);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory);
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     writeSynced(temporary, content, mode);
@@ -25,6 +52,10 @@ function writeSynced(file: string, content: string | Buffer, mode: number): void
   try {
     // Not writeSync: where the disk is nearly full it writes what has room, and says so by no error (write(2)).
     writeFileSync(handle, content);
+    if (isRoot()) {
+      const { uid, gid } = statSync(path.dirname(file));
+      fchownSync(handle, uid, gid);
+    }
     fsyncSync(handle);
   } finally {
     closeSync(handle);

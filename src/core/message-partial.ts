@@ -18,6 +18,11 @@ export const HELD_PART = {
   cause: 'This is one part of a message that the device has split; it waits for the other parts.',
 } as const;
 
+/** What became of a part, as the history shows it. @param into the message that all parts went into. */
+export function joinedPart(into: string): { code: string; cause: string } {
+  return { code: 'join.joined', cause: `This part went into message ${into}, joined with the others.` };
+}
+
 /** An attribute and its value, a token or a quoted string (RFC 2045 5.1). */
 const PARAMETER = /;\s*([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.){0,255})"|([^\s;"()]{1,255}))/gi;
 

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { DeviceFacts, TlsFacts } from '../core/message.ts';
+import type { Repair } from '../core/repairs.ts';
 import { type QuirkId, SWITCHED_QUIRKS } from '../profiles/quirks.ts';
 import type { NewMessage, Spool } from '../spool/types.ts';
 import type { SessionRecorder } from './capture.ts';
@@ -18,7 +19,6 @@ import {
 } from './quirks/command.ts';
 import { type ReceiveResult, receiveMessage } from './receive.ts';
 import type { Refusals } from './refusals.ts';
-import type { Repair } from './repair/repairs.ts';
 import { codeOfLibraryReply, type ReplyCode, replyLine, type SilentCode } from './replies.ts';
 import type { DeviceSettings } from './settings.ts';
 import type { Mechanism, SignedIn, SignIn } from './sign-in.ts';

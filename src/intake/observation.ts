@@ -1,9 +1,9 @@
 /** What one session shows of a device, gathered while it runs; no address of a person, no secret, no content. */
 import type { Clock } from '../core/clock.ts';
 import type { TlsFacts } from '../core/message.ts';
+import type { Repair } from '../core/repairs.ts';
 import type { QuirkId } from '../profiles/quirks.ts';
 import type { ClientHello } from './client-hello.ts';
-import type { Repair } from './repair/repairs.ts';
 import type { Mechanism } from './sign-in.ts';
 
 export type TlsStart = 'plain' | 'starttls' | 'implicit';

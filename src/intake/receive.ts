@@ -5,12 +5,12 @@ import { describeError, type Log } from '../core/log.ts';
 import type { DeviceFacts } from '../core/message.ts';
 import { createMessageId } from '../core/message-id.ts';
 import { HELD_PART } from '../core/message-partial.ts';
+import type { Repair } from '../core/repairs.ts';
 import { type NewMessage, type Receipt, type Spool, SpoolRefusal } from '../spool/types.ts';
 import type { Envelope } from './engine.ts';
 import { asciiAddress } from './policy.ts';
 import { mailDate, receivedField } from './received.ts';
 import { createRepairPass, type RepairPass } from './repair/repair-pass.ts';
-import type { Repair } from './repair/repairs.ts';
 import { HELD_UNFINISHED, type ReplyCode, type SilentCode, SPOOL_REPLIES } from './replies.ts';
 
 export interface ReceiveDeps {

@@ -1,8 +1,8 @@
 /** Unpacks the embedded native SQLite addon into the data folder, once per version. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileDurably } from '../config/files.ts';
+import { makeFolder, writeFileDurably } from '../config/files.ts';
 import { OperatorError } from '../core/errors.ts';
 import { EMBEDDED_ADDONS } from './native-embedded.ts';
 import { PROBLEMS } from './problems.ts';
@@ -22,7 +22,7 @@ export function unpackNativeAddon(dataDir: string): string | null {
   const directory = path.join(dataDir, 'native');
   const file = path.join(directory, `sqlite-${embedded.sha256.slice(0, 16)}.node`);
   if (existsSync(file) && sha256(readFileSync(file)) === embedded.sha256) return file;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory);
   for (const old of readdirSync(directory)) rmSync(path.join(directory, old), { force: true });
   writeFileDurably(file, embedded.read(), 0o700);
   return file;

@@ -1,6 +1,5 @@
 /** Puts a planned config in its place: secrets first, the config last and in one step; an old config is kept. */
-import { chownSync, copyFileSync, existsSync, statSync } from 'node:fs';
-import path from 'node:path';
+import { copyFileSync, existsSync } from 'node:fs';
 import { writeFileDurably } from '../config/files.ts';
 import { openSecretStore } from '../config/secret-store.ts';
 import { renderYaml } from '../config/write-yaml.ts';
@@ -39,7 +38,6 @@ export function writeSetup({ file, dataDir, plan, force, now }: WriteRequest): {
   try {
     const store = openSecretStore(dataDir);
     for (const [name, value] of plan.secrets) store.write(name, value);
-    if (plan.secrets.size > 0) giveToOwner(dataDir);
     const keptOld = isThere
       ? `${file}.before-init-${new Date(now).toISOString().replace(/[:.]/g, '-')}`
       : null;
@@ -50,11 +48,4 @@ export function writeSetup({ file, dataDir, plan, force, now }: WriteRequest): {
     if (cause instanceof OperatorError) throw cause;
     throw new OperatorError(PROBLEMS.notWritten(file, describeError(cause)), { cause });
   }
-}
-
-/** Set up by root, read by the user of the agent: whoever owns the data folder. */
-function giveToOwner(dataDir: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dataDir);
-  for (const name of ['box.key', 'secrets.json']) chownSync(path.join(dataDir, name), uid, gid);
 }

@@ -1,7 +1,7 @@
 /** Turns a received body into an accepted message: message, recipients, key and event in one go. */
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
-import { HELD_PART } from '../core/message-partial.ts';
+import { HELD_PART, joinedPart } from '../core/message-partial.ts';
 import type { BodyWriter } from './body-table.ts';
 import { factText } from './fact-table.ts';
 import { concludeChange, type Store } from './store.ts';
@@ -61,7 +61,7 @@ function replacePart(store: Store, id: MessageId, { into, now }: { into: Message
     throw new UnfitSettlement(`message ${id} does not wait as a part any more`);
   }
   for (const recipient of recipients) {
-    store.recipients.change(recipient, { state: 'cancelled' });
+    store.recipients.change(recipient, { state: 'cancelled', ...joinedPart(into) });
     const { address } = recipient;
     store.events.append(now, { type: 'message.joined', data: { message: id, recipient: address, into } });
   }

@@ -74,7 +74,7 @@ function changeOf(rule: ActionRule, { by, now }: { by: string; now: number }): R
     case 'held':
       return { state: 'held', ...REASONS.heldByOperator(by) };
     case 'cancelled':
-      return { state: 'cancelled' };
+      return { state: 'cancelled', ...REASONS.cancelledByOperator(by) };
     default:
       return assertNever(rule.to);
   }

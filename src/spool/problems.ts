@@ -58,6 +58,10 @@ export const REASONS = {
     code: 'operator.held',
     cause: `An operator (${by}) holds the message back until it is released.`,
   }),
+  cancelledByOperator: (by: string) => ({
+    code: 'operator.cancelled',
+    cause: `An operator (${by}) gave the message up.`,
+  }),
 } as const;
 
 const REFUSALS: Record<SpoolRefusalReason, string> = {

@@ -1,5 +1,6 @@
 /** History, forecast, uncertain attempts and reload as an operator sees them, against a running agent. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatTime } from '../../src/cli/output.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import { sendScan } from '../../src/sandbox/device.ts';
 import { createSandbox, type Sandbox, type SandboxAddresses } from '../../src/sandbox/sandbox.ts';
@@ -67,6 +68,60 @@ describe('history', () => {
     expect(text).toMatch(/anna@contoso\.com: delivered\n +250 2\.0\.0 OK/);
     expect(text).toContain('550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found');
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+  });
+
+  it('shows, as queue show does, repairs, TLS of both legs, the times and each verbatim reply', async () => {
+    await send('anna@contoso.com');
+    const [message] = await agent.settled(1);
+    if (message === undefined) throw new Error('nothing was settled');
+    const { head, attempts } = message;
+    const [attempt] = attempts;
+    const [fromDevice, toMicrosoft] = [head.device.tls, attempt?.tls ?? null];
+    if (attempt === undefined || fromDevice === null || toMicrosoft === null)
+      throw new Error('no TLS on a leg');
+    const version = (protocol: string) => protocol.replace('TLSv', 'TLS ');
+    const reply = /^250 2\.0\.0 OK/;
+
+    const shown = (await cli('queue', 'show', head.id)).text;
+    expect(shown).toMatch(
+      /^repaired {3}Date was missing: the time of arrival\.\n {11}To and Cc were missing: .*\n {11}Message-ID was missing/m,
+    );
+    expect(shown).toContain(`received   ${formatTime(head.receivedAt)} from copier-2f at 127.0.0.1`);
+    expect(shown).toContain(`over       ${version(fromDevice.protocol)} (${fromDevice.cipher}), to `);
+    expect(shown).toContain(`${formatTime(attempt.startedAt)} by mailbox to ${attempt.host}`);
+    const leg = `${version(toMicrosoft.protocol)} (${toMicrosoft.cipher}), ${attempt.endedAt - attempt.startedAt} ms`;
+    expect(shown).toContain(`  ${leg}\n  anna@contoso.com: delivered\n    250 2.0.0 OK`);
+
+    const listed = (await cli('history')).text;
+    expect(listed).toContain(
+      `${head.id}  ${formatTime(head.receivedAt)}  copier-2f (${version(fromDevice.protocol)})`,
+    );
+    expect(listed).toMatch(/^ {2}repaired {3}date, to, message-id$/m);
+    expect(listed).toContain(`    ${leg}\n    anna@contoso.com: delivered\n      250 2.0.0 OK`);
+
+    const one = (await cli('--json', 'queue', 'show', head.id)).json;
+    const { messages } = (await cli('--json', 'history')).json as { messages: unknown[] };
+    for (const json of [one, messages[0]])
+      expect(json).toMatchObject({
+        head: { receivedAt: head.receivedAt, device: { tls: fromDevice } },
+        attempts: [
+          {
+            ...{
+              routeId: 'mailbox',
+              startedAt: attempt.startedAt,
+              endedAt: attempt.endedAt,
+              tls: toMicrosoft,
+            },
+            results: [
+              { address: 'anna@contoso.com', state: 'delivered', reply: expect.stringMatching(reply) },
+            ],
+          },
+        ],
+        events: [
+          { type: 'message.accepted', data: { repairs: ['date', 'to', 'message-id'] } },
+          { type: 'message.delivered' },
+        ],
+      });
   });
 
   it('can be narrowed to a state, a recipient, a device, a time and a page', async () => {

@@ -1,7 +1,7 @@
 /** The repair pass: what a device leaves out or gets wrong is mended, and nothing else changes. */
 import { describe, expect, test } from 'vitest';
+import type { Repair } from '../../src/core/repairs.ts';
 import { createRepairPass, type RepairOptions } from '../../src/intake/repair/repair-pass.ts';
-import type { Repair } from '../../src/intake/repair/repairs.ts';
 import { buildScan, readCorpus } from '../support/corpus.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 

@@ -1,11 +1,13 @@
 /** A device that splits its jobs, through the whole agent: one scan in, one message out. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadCatalogue } from '../../src/profiles/load-catalogue.ts';
 import { sendScan } from '../../src/sandbox/device.ts';
 import type { Sandbox, SandboxAddresses } from '../../src/sandbox/sandbox.ts';
 import { startTestAgent, type TestAgent } from '../support/agent.ts';
+import { cliRun } from '../support/cli.ts';
 import { arrivedFor, siteYaml, startTenant } from '../support/site.ts';
 import { scan, splitMessage } from './split.ts';
 
@@ -81,9 +83,24 @@ test('a PDF in three parts out of order arrives as one message, byte for byte', 
   const parts = messages.filter((message) => message !== joined);
   for (const part of parts) {
     expect(part.hasBody).toBe(false);
+    expect(part.recipients[0]).toMatchObject({
+      code: 'join.joined',
+      cause: `This part went into message ${joined?.head.id}, joined with the others.`,
+    });
     expect(part.events.at(-1)).toMatchObject({ type: 'message.joined', data: { into: joined?.head.id } });
   }
   expect(sandbox.received()).toHaveLength(1);
+  const { text: history } = await cliRun([
+    '--data',
+    path.join(site.directory, 'data'),
+    'history',
+    '--state',
+    'cancelled',
+  ]);
+  expect(history.replace(/\s+/g, ' ').split(`This part went into message ${joined?.head.id}`)).toHaveLength(
+    4,
+  );
+  expect(history).not.toContain('it waits for the other parts');
 });
 
 test('parts that came before a restart are joined with those that come after it', async () => {

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { domainToASCII } from 'node:url';
 import { encodeWords } from '../../core/encoded-words.ts';
-import type { Repair } from './repairs.ts';
+import type { Repair } from '../../core/repairs.ts';
 
 const NOT_ASCII = /[^\0-\x7f]/;
 const EVERY_NOT_ASCII = /[^\0-\x7f]/g;

@@ -1,9 +1,9 @@
 /** The header as it goes on: completed with what devices leave out, and in letters that every server takes. */
 
 import { type Field, fieldValue } from '../../core/header-reader.ts';
+import type { Repair } from '../../core/repairs.ts';
 import { encodeValue, hasEightBits } from './encoded-words.ts';
 import { fold, hasLongLine, unfold } from './fold.ts';
-import type { Repair } from './repairs.ts';
 
 export interface HeaderFacts {
   /** The whole Received field with its line ends. */

@@ -2,7 +2,7 @@
  * Line ends of a stream: whatever a device sends, what goes on has CRLF and nothing else, and no NUL.
  * A chunk that needs nothing passes as it came. Holds back two bytes at most.
  */
-import type { Repair } from './repairs.ts';
+import type { Repair } from '../../core/repairs.ts';
 
 export interface LineEnds {
   write(chunk: Buffer): Buffer;

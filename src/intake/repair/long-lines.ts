@@ -6,7 +6,7 @@
  * space; text without one at the limit, but never inside a UTF-8 character or an escape such as =C3.
  * All other lines pass as they are. Holds one unfinished line, at most 998 bytes.
  */
-import type { Repair } from './repairs.ts';
+import type { Repair } from '../../core/repairs.ts';
 
 export interface LongLines {
   /** Takes text whose line ends are CRLF. */

@@ -4,10 +4,10 @@
  */
 import { createHeaderReader, type Field, fieldValue, type HeaderRead } from '../../core/header-reader.ts';
 import { type PartialFacts, partialFacts } from '../../core/message-partial.ts';
+import type { Repair } from '../../core/repairs.ts';
 import { type HeaderFacts, repairHeader } from './header-repair.ts';
 import { createLineEnds } from './line-ends.ts';
 import { createLongLines, type LongLines } from './long-lines.ts';
-import type { Repair } from './repairs.ts';
 
 export interface RepairOptions extends HeaderFacts {
   headerBytesMax: number;

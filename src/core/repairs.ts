@@ -21,4 +21,9 @@ export const REPAIRS = {
   'address-quoted': 'A dot at the end of a local part in the envelope was put in quotes.',
 } as const satisfies Record<string, string>;
 
+/** What an id of the history means; the id itself where a later version wrote it. */
+export function repairText(id: string): string {
+  return new Map<string, string>(Object.entries(REPAIRS)).get(id) ?? id;
+}
+
 export type Repair = keyof typeof REPAIRS;
