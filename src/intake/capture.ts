@@ -73,6 +73,7 @@ export function createCaptures(clock: Clock): Captures {
       running = { request, captured, finish };
       timer = clock.schedule(request.waitMs, finish);
       request.signal?.addEventListener('abort', finish);
+      if (request.signal?.aborted) finish();
     });
   }
 

@@ -188,6 +188,14 @@ test('a device that never comes ends the capture when its time is over, and one 
   expect(captures.recorderFor('192.0.2.21')).toBeNull();
 });
 
+test('whoever has gone before the capture begins holds up nobody', async () => {
+  const captures = createCaptures(createFakeClock());
+  const request = { address: '192.0.2.21', waitMs: 60_000, prefixes: [] };
+  const gone = captures.capture({ ...request, signal: AbortSignal.abort() });
+  expect(captures.capture(request)).not.toBeNull();
+  expect(await gone).toMatchObject({ sessions: 0 });
+});
+
 test('a capture ends when whoever started it goes away, so that another can begin', async () => {
   site = await startSite({ devices: [DEVICE] });
   const socketPath = path.join(site.agent.directory, 'data', 'control.sock');
