@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { boxAddresses } from './agent/box-addresses.ts';
-import { createBoxPage } from './agent/box-page.ts';
+import { type BoxPage, createBoxPage } from './agent/box-page.ts';
 import { createConfigTrial } from './agent/config-trial.ts';
 import { createControlDeps } from './agent/control-deps.ts';
 import { createAgentDevices } from './agent/devices.ts';
@@ -89,6 +89,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const running: Stoppable[][] = [];
   let rooms: Agent['rooms'] | null = null;
   const inForce: InForce = { config, routes: [], listeners: [], webPort: null, devices: config.devices };
+  let notices: Notices | null = null;
   let reloader: Reloader | null = null;
   let isStartRecorded = false;
   const fatal = Promise.withResolvers<never>();
@@ -108,137 +109,115 @@ export function createAgent(deps: AgentDeps): Agent {
     return room;
   };
 
-  async function start(): Promise<AgentStarted> {
-    assertWritable(config.dataDir);
-    const key = openBoxKey(config.dataDir);
+  const logOf = (room: string): Log => log.child({ room });
+
+  /** The rooms that need nothing but the box key. Nothing runs yet. */
+  function build(key: Buffer) {
+    const broker = () => report.broker();
+    const intake = () => requireRooms().intake;
     const spool = createSpool({
-      clock,
-      log: log.child({ room: 'spool' }),
-      settings: config.spool,
-      directory: config.dataDir,
-      key,
+      ...{ clock, log: logOf('spool'), settings: config.spool, directory: config.dataDir, key },
       nativeBinding: unpackNativeAddon(config.dataDir),
       startWorker: deps.startWorker,
       onFatal: (error) => fatal.reject(error),
     });
     const { record, ...records } = createAgentRecords(deps, spool);
     const packs = createProfilePacks({
-      ...{ log: log.child({ room: 'profiles' }), dataDir: config.dataDir, builtIn: deps.profiles },
+      ...{ log: logOf('profiles'), dataDir: config.dataDir, builtIn: deps.profiles, record },
       config: () => inForce.config,
-      record,
     });
-    const routesInUse = createRoutesInUse({ clock, log: log.child({ room: 'routes' }), spool, key });
+    const profiles = { profiles: packs.catalogue, profileChanges: packs.changes };
+    const routesInUse = createRoutesInUse({ clock, log: logOf('routes'), spool, key });
     inForce.routes = routesInUse.create(config);
     const dispatch = createDispatch({
-      clock,
-      log: log.child({ room: 'dispatch' }),
-      spool,
-      routes: inForce.routes,
-      routing: config.routing,
-      maxAgeHours: config.spool.maxAgeHours,
-      random: Math.random,
+      ...{ clock, log: logOf('dispatch'), spool, routes: inForce.routes, routing: config.routing },
+      ...{ maxAgeHours: config.spool.maxAgeHours, random: Math.random },
     });
     const health = createAgentHealth({
-      ...{ clock, spool, dispatch, inForce, dataDir: config.dataDir },
-      log: log.child({ room: 'health' }),
-      broker: () => report.broker(),
+      ...{ clock, log: logOf('health'), spool, dispatch, inForce, dataDir: config.dataDir, broker },
     });
     const discovery = createAgentDiscovery({
-      ...{
-        clock,
-        spool,
-        profiles: packs.catalogue,
-        profileChanges: packs.changes,
-        inForce,
-        record,
-        log: log.child({ room: 'discovery' }),
-      },
+      ...{ clock, log: logOf('discovery'), spool, ...profiles, inForce, record },
     });
-    let notices: Notices | null = null;
     const devices = createAgentDevices({
-      ...{ clock, spool, inForce, discovery, log: log.child({ room: 'devices' }) },
-      ...{ profiles: packs.catalogue, profileChanges: packs.changes },
-      intake: () => requireRooms().intake,
+      ...{ clock, log: logOf('devices'), spool, ...profiles, inForce, discovery, intake },
       notices: () => notices,
       wake: () => dispatch.wake(),
       refresh: () => report.refresh(),
     });
+    const diagnose = createAgentDoctor({
+      ...{ clock, log: logOf('doctor'), spool, dispatch, inForce, facts: routesInUse.facts, broker },
+      ...{ configFile: deps.configFile, readConfig: () => deps.readConfig() },
+    });
     const commands = createControlDeps(deps, {
-      ...{ spool, dispatch, devices, discovery, health, inForce, reload, restart },
-      intake: () => requireRooms().intake,
-      broker: () => report.broker(),
+      ...{ spool, dispatch, devices, discovery, health, inForce, reload, restart, intake, broker, diagnose },
       setConfig: (request) => configTrial.set(request),
-      diagnose: createAgentDoctor({
-        ...{ clock, spool, dispatch, inForce, facts: routesInUse.facts },
-        ...{ configFile: deps.configFile, readConfig: () => deps.readConfig() },
-        log: log.child({ room: 'doctor' }),
-        broker: () => report.broker(),
-      }),
       updateProfiles: (request) => packs.update(request),
     });
-    const control = createControlServer({
-      ...{ ...commands, log: log.child({ room: 'control' }), dataDir: config.dataDir },
-    });
+    const control = createControlServer({ ...commands, log: logOf('control'), dataDir: config.dataDir });
     const report = createAgentReport({
-      ...{ clock, spool, health, inForce, key, startedAt: commands.startedAt },
-      log: log.child({ room: 'report' }),
+      ...{ clock, log: logOf('report'), spool, health, inForce, key, startedAt: commands.startedAt },
       execute: createRemoteVerbs(commands),
     });
     const configTrial = createConfigTrial({
-      ...{ clock, health, inForce, reload, file: deps.configFile, readConfig: deps.readConfig },
-      log: log.child({ room: 'config' }),
-      broker: () => report.broker(),
-      record,
+      ...{ clock, log: logOf('config'), health, inForce, reload, broker, record },
+      ...{ file: deps.configFile, readConfig: deps.readConfig },
     });
-    await control.assertAlone();
-    const authority = await openBoxAuthority(deps, config.intake.hostname);
-    const certificate = await authority.certificate();
     const join = createJoin({
-      ...{ clock, spool, log: log.child({ room: 'join' }) },
+      ...{ clock, log: logOf('join'), spool },
       hostname: () => inForce.config.intake.hostname,
       messageBytesMax: () => inForce.config.intake.maxMessageBytes,
     });
+    return {
+      ...{ spool, record, records, packs, routesInUse, dispatch, health, discovery, devices, control },
+      ...{ report, configTrial, join },
+    };
+  }
+
+  async function start(): Promise<AgentStarted> {
+    assertWritable(config.dataDir);
+    const built = build(openBoxKey(config.dataDir));
+    const { spool, dispatch, devices, packs, join } = built;
+    await built.control.assertAlone();
+    const authority = await openBoxAuthority(deps, config.intake.hostname);
+    const certificate = await authority.certificate();
     const intake = createIntake({
-      clock,
-      log: log.child({ room: 'intake' }),
-      spool,
-      settings: config.intake,
-      devices: config.devices,
-      profiles: packs.catalogue,
-      certificate,
-      knowledge: devices,
-      onPart: (id) => join.noticed(id),
+      ...{ clock, log: logOf('intake'), spool, settings: config.intake, devices: config.devices },
+      ...{ profiles: packs.catalogue, knowledge: devices, certificate, onPart: (id) => join.noticed(id) },
     });
     rooms = { spool, dispatch, intake };
 
-    const opened = await started('spool', spool).start();
+    const { pending } = await started('spool', spool).start();
     // The spool's lock is in hand, so nobody else's socket is taken away.
-    await started('control', control).start();
-    started('records', records).start();
+    await started('control', built.control).start();
+    started('records', built.records).start();
     isStartRecorded = true;
     await packs.load();
     await started('devices', devices).start();
-    await started('health', health).start();
-    await startedBeside('discovery', discovery).start();
-    started('routes', routesInUse);
+    await started('health', built.health).start();
+    await startedBeside('discovery', built.discovery).start();
+    started('routes', built.routesInUse);
     await started('join', join).start();
     await started('dispatch', dispatch).start();
-    notices = createAgentNotices({
-      clock,
-      spool,
-      dispatch,
-      inForce,
-      log: log.child({ room: 'notices' }),
-    });
+    notices = createAgentNotices({ clock, log: logOf('notices'), spool, dispatch, inForce });
     // Side by side with dispatch, so that at a stop each has all the time there is.
     await startedBeside('notices', notices).start();
-    await startedBeside('report', report).start();
+    await startedBeside('report', built.report).start();
     inForce.listeners = await startedBeside('intake', intake).start();
-    const page = started(
-      'web',
-      createBoxPage({ log: log.child({ room: 'web' }), authority, profiles: packs.catalogue }),
-    );
-    inForce.webPort = await page.show(config, certificate);
+    const page = createBoxPage({ log: logOf('web'), authority, profiles: packs.catalogue });
+    inForce.webPort = await started('web', page).show(config, certificate);
+    followConfig(built, { intake, page, notices });
+    await started('config trial', built.configTrial).start();
+    const { listeners, webPort } = inForce;
+    log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending });
+    return { listeners, webPort };
+  }
+
+  /** What keeps the certificate young and takes another config over, once everything runs. */
+  function followConfig(
+    { spool, record, dispatch, devices, discovery, routesInUse, report }: ReturnType<typeof build>,
+    { intake, page, notices: told }: { intake: Intake; page: BoxPage; notices: Notices },
+  ): void {
     const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
     const renew = async (): Promise<void> => {
       // Opening it again makes a new certificate where the old one lacks an address or nears its end.
@@ -247,31 +226,11 @@ export function createAgent(deps: AgentDeps): Agent {
       page.replaceCertificate(fresh);
     };
     started('renewal', renewDaily(deps, renew));
-    reloader = started(
-      'reload',
-      createReloader({
-        ...{
-          log,
-          spool,
-          dispatch,
-          intake,
-          devices,
-          routesInUse,
-          page,
-          certificateFor,
-          inForce,
-          notices,
-          report,
-          discovery,
-          record,
-        },
-        readConfig: deps.readConfig,
-      }),
-    );
-    await started('config trial', configTrial).start();
-    const { listeners, webPort } = inForce;
-    log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending: opened.pending });
-    return { listeners, webPort };
+    reloader = createReloader({
+      ...{ log, spool, record, dispatch, intake, devices, discovery, routesInUse, page, report, inForce },
+      ...{ notices: told, certificateFor, readConfig: deps.readConfig },
+    });
+    started('reload', reloader);
   }
 
   async function reload(by: string): Promise<ReloadReport> {
