@@ -91,7 +91,11 @@ const COMMON = {
 async function main(): Promise<void> {
   const program = await bundle('src/main.ts', {
     banner: { js: '#!/usr/bin/env node' },
-    define: { 'import.meta.url': 'undefined', BUILD_TIME: JSON.stringify(buildTime()) },
+    define: {
+      'import.meta.url': 'undefined',
+      'import.meta.filename': 'undefined',
+      BUILD_TIME: JSON.stringify(buildTime()),
+    },
     plugins: [embedAddons, embedAssets, embedWorker],
   });
   const worker = await bundle('src/spool/worker-main.ts');

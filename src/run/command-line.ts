@@ -59,10 +59,15 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
       copyRestingSpool({ dataDir, startWorker, log: createLog('warn') }, options),
     runDemo: async (request) => {
       const { runDemo } = await import('./demo.ts');
-      return runDemo({
-        ...{ ...request, profiles: builtInProfiles(), startWorker, output: terminalOutput },
-        untilStopped: () => listenForStop().received,
-      });
+      const stop = listenForStop();
+      try {
+        return await runDemo({
+          ...{ ...request, profiles: builtInProfiles(), startWorker, output: terminalOutput },
+          stopped: stop.received,
+        });
+      } finally {
+        stop.unlisten();
+      }
     },
     async *searchAlone(request) {
       const { searchAlone } = await import('../agent/discovery.ts');

@@ -1,5 +1,5 @@
 /** `scanferry run --demo`: a temporary site with a simulated tenant and simulated devices, told in a few readable lines. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -7,32 +7,29 @@ import { type Agent, type AgentStarted, createAgent } from '../agent.ts';
 import type { DemoRequest } from '../cli/context.ts';
 import { formatBytes, formatTable, formatTlsVersion, type Output } from '../cli/output.ts';
 import { loadConfig } from '../config/load.ts';
-import { createSystemClock } from '../core/clock.ts';
+import { type Clock, createSystemClock } from '../core/clock.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import type { EventRecord } from '../core/events.ts';
 import type { TlsFacts } from '../core/message.ts';
-import { makeKey } from '../fleet/keys.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import { createLog } from '../program/log.ts';
 import { PROBLEMS } from '../program/problems.ts';
-import { COMMAND_VERBS } from '../report/settings.ts';
 import { type DemoBroker, startDemoBroker } from '../sandbox/broker.ts';
 import { DEMO_DEVICES, type DemoDevice } from '../sandbox/demo-devices.ts';
 import { type ScanResult, sendScan } from '../sandbox/device.ts';
-import { createSandbox, type Sandbox, type SandboxAddresses } from '../sandbox/sandbox.ts';
+import { createSandbox, type SandboxAddresses } from '../sandbox/sandbox.ts';
 import { createScanMessage } from '../sandbox/scan.ts';
 import type { MessageDetail } from '../spool/types.ts';
 import { createKeptLog } from '../support/kept-log.ts';
+import { writeDemoConfig } from './demo-config.ts';
 
 export interface DemoDeps extends DemoRequest {
   output: Output;
   profiles: Catalogue;
   startWorker(workerData: unknown): Worker;
-  untilStopped(): Promise<void>;
+  /** Resolves when somebody ends the program. */
+  stopped: Promise<void>;
 }
-
-/** Nobody starts a demo again that has ended. */
-const DEMO_VERBS = COMMAND_VERBS.filter((verb) => verb !== 'restart');
 
 /** Long enough for a slow Raspberry Pi; a demo that hangs says so. */
 const ARRIVAL_MAX_MS = 60_000;
@@ -47,7 +44,7 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
   try {
     const addresses = await sandbox.start();
     broker = await startDemoBroker();
-    const file = writeConfig({ directory, port: deps.port, sandbox, addresses, broker });
+    const file = writeDemoConfig({ directory, port: deps.port, sandbox, addresses, broker });
     const readConfig = (text?: string) => {
       const { config } = loadConfig({ file, text, env: {}, profileIds: [...deps.profiles.keys()] });
       return { config, warnings: [] };
@@ -63,11 +60,14 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
     });
     const started = await agent.start();
     introduce(deps.output, started, addresses);
-    const arrived = await sendScans(deps.output, agent, started);
+    const arrived = await Promise.race([
+      sendScans(deps.output, agent, { started, clock }),
+      deps.stopped.then(() => false),
+    ]);
     if (deps.once || !arrived) return arrived ? 0 : 1;
     invite(deps.output, directory, started, broker);
     const stopWatching = watchVisitors(deps.output, agent, await newestSeq(agent));
-    await Promise.race([deps.untilStopped(), agent.fatal]);
+    await Promise.race([deps.stopped, agent.fatal]);
     stopWatching();
     return 0;
   } finally {
@@ -76,65 +76,6 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
     await sandbox.stop();
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-interface DemoPlace {
-  directory: string;
-  port: number;
-  sandbox: Sandbox;
-  addresses: SandboxAddresses;
-  broker: DemoBroker;
-}
-
-function writeConfig({ directory, port, sandbox, addresses, broker }: DemoPlace): string {
-  const [mailbox] = sandbox.tenant.mailboxes.keys();
-  const [app] = sandbox.tenant.apps;
-  const secret = app?.[1].secrets[0]?.value ?? '';
-  const { submission, mx, authority, dns } = addresses;
-  const devices = DEMO_DEVICES.map(
-    ({ id, address, profile }) => `  - { id: ${id}, address: ${address}, profile: ${profile} }`,
-  );
-  writeFileSync(path.join(directory, 'simulated-ca.pem'), addresses.caPem);
-  writeFileSync(path.join(directory, 'client-secret'), secret, { mode: 0o600 });
-  const key = makeKey(path.join(directory, 'demo'));
-  const file = path.join(directory, 'scanferry.yaml');
-  writeFileSync(
-    file,
-    `# The demo's own site. A real one looks the same, without dns, host, port, ca and authority.
-site: { id: demo, name: Demo site }
-dataDir: data
-dns: { servers: ['${dns.address}:${dns.port}'] }
-intake:
-  hostname: scanferry.local
-  listeners: [{ address: 127.0.0.1, port: ${port}, tls: auto, floor: legacy }]
-  trustedNetworks: [127.0.0.0/8]
-  unknownDevices: accept
-spool: { minFreeBytes: 67108864 }
-devices:
-${devices.join('\n')}
-routes:
-  - id: mailbox
-    kind: submission
-    host: ${submission.host}
-    port: ${submission.port}
-    ca: simulated-ca.pem
-    mailbox: ${mailbox}
-    auth: { kind: oauth, tenant: contoso.onmicrosoft.com, clientId: ${app?.[0]}, clientSecret: { file: client-secret }, authority: '${authority.url}' }
-  - { id: direct, kind: direct-send, domain: ${mx.domain}, port: ${mx.port}, ca: simulated-ca.pem }
-routing:
-  - { recipients: [${mx.domain}], use: [direct, mailbox] }
-  - { use: [mailbox] }
-mqtt:
-  url: ${broker.url}
-  version: 3.1.1
-  telemetrySeconds: 10
-  homeAssistant: true
-  commandKeys:
-    - { id: ${key.id}, publicKey: ${path.basename(key.publicFile)}, verbs: [${DEMO_VERBS.join(', ')}] }
-web: { address: 127.0.0.1, port: 0 }
-`,
-  );
-  return file;
 }
 
 function introduce(output: Output, started: AgentStarted, addresses: SandboxAddresses): void {
@@ -151,9 +92,9 @@ function introduce(output: Output, started: AgentStarted, addresses: SandboxAddr
 }
 
 /** Sends one scan from each simulated device and prints a row for each as it went the whole way. */
-async function sendScans(output: Output, agent: Agent, started: AgentStarted): Promise<boolean> {
+async function sendScans(output: Output, agent: Agent, site: DemoSite): Promise<boolean> {
   const journeys: Journey[] = [];
-  for (const device of DEMO_DEVICES) journeys.push(await travel(device, agent, started));
+  for (const device of DEMO_DEVICES) journeys.push(await travel(device, agent, site));
   const header = ['DEVICE', 'RECIPIENT', 'TO THE BOX', 'ROUTE', 'TO MICROSOFT', 'SAFE', 'DELIVERED'];
   output.line(
     formatTable(
@@ -177,10 +118,15 @@ interface Journey {
   trouble: string;
 }
 
-async function travel(device: DemoDevice, agent: Agent, started: AgentStarted): Promise<Journey> {
+interface DemoSite {
+  started: AgentStarted;
+  clock: Clock;
+}
+
+async function travel(device: DemoDevice, agent: Agent, { started, clock }: DemoSite): Promise<Journey> {
   const startedAt = performance.now();
   const sent = await sendFrom(device, started);
-  const detail = sent.id === null ? null : await whenSettled(agent, sent.id);
+  const detail = sent.id === null ? null : await whenSettled(agent, sent.id, clock);
   const isDelivered = detail?.recipients.every(({ state }) => state === 'delivered') ?? false;
   const attempt = detail?.attempts.at(-1);
   return {
@@ -220,23 +166,27 @@ async function sendFrom(
   return { ...result, id: / as ([0-9a-z]+)\s*$/.exec(result.replyText)?.[1] ?? null };
 }
 
-async function whenSettled(agent: Agent, id: string): Promise<MessageDetail> {
+async function whenSettled(agent: Agent, id: string, clock: Clock): Promise<MessageDetail> {
   const { spool } = agent.rooms;
-  const deadline = performance.now() + ARRIVAL_MAX_MS;
-  for (;;) {
-    const changed = Promise.withResolvers<void>();
-    const unsubscribe = spool.onChange(() => changed.resolve());
-    try {
+  const late = Promise.withResolvers<never>();
+  // It may be late while nobody waits for it.
+  late.promise.catch(() => {});
+  const timer = clock.schedule(ARRIVAL_MAX_MS, () =>
+    late.reject(new OperatorError(PROBLEMS.demoNotDelivered(id, ARRIVAL_MAX_MS / 1000))),
+  );
+  let changed = Promise.withResolvers<void>();
+  const unsubscribe = spool.onChange(() => changed.resolve());
+  try {
+    for (;;) {
       const detail = await spool.show(id);
       const isOver = detail?.recipients.every(({ state }) => state === 'delivered' || state === 'failed');
       if (detail && isOver) return detail;
-      if (performance.now() > deadline) {
-        throw new OperatorError(PROBLEMS.demoNotDelivered(id, ARRIVAL_MAX_MS / 1000));
-      }
-      await changed.promise;
-    } finally {
-      unsubscribe();
+      await Promise.race([changed.promise, late.promise]);
+      changed = Promise.withResolvers<void>();
     }
+  } finally {
+    timer.cancel();
+    unsubscribe();
   }
 }
 

@@ -1,5 +1,6 @@
 /** `run --demo`: what a visitor sees, with and without --once. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bundleFile } from '../support/bundle.ts';
@@ -24,6 +25,19 @@ it('with --once shows three devices on their way and ends with 0', async () => {
   expect(stdout).toMatch(row('scanner, no TLS', 'partner@fabrikam.com', 'plain text', 'mailbox', 'TLS 1.3'));
   expect(stdout).toMatch(row('printer, TLS at once', 'office@contoso.com', 'TLS 1.2', 'direct', 'TLS 1.3'));
   for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(COLUMNS_MAX);
+});
+
+it('leaves nothing behind when it is stopped before the first scan has arrived', async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'scanferry-interrupted-'));
+  try {
+    demo = startProcess(process.execPath, [await bundleFile(), 'run', '--demo'], { env: { TMPDIR: folder } });
+    await demo.waitForLine(/^Scanferry demo\./);
+    demo.signal('SIGINT');
+    expect(await demo.waitForExit(10_000)).toEqual({ code: 1, signal: null });
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('without --once', () => {
