@@ -67,7 +67,7 @@ export function createControlDeps(
         {
           ...{ clock, spool, config: inForce.config, listeners: inForce.listeners },
           intake: intake(),
-          routes: () => dispatch.routes(),
+          dispatch,
         },
         request,
       ),

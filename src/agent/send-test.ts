@@ -2,8 +2,9 @@
 import type { Config } from '../config/schema.ts';
 import type { SendTestRequest, SendTestStep } from '../control/protocol.ts';
 import type { Clock } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { RecipientState } from '../core/message.ts';
-import type { RouteStatus } from '../dispatch/types.ts';
+import type { AttemptStart, Dispatch, RouteStatus } from '../dispatch/types.ts';
 import type { Intake, ListenerAddress } from '../intake/types.ts';
 import { sendScan } from '../sandbox/device.ts';
 import { createScanMessage } from '../sandbox/scan.ts';
@@ -15,7 +16,7 @@ export interface SendTestDeps {
   spool: Spool;
   intake: Intake;
   listeners: ListenerAddress[];
-  routes(): RouteStatus[];
+  dispatch: Pick<Dispatch, 'routes' | 'onAttempt'>;
 }
 
 const OVER: readonly RecipientState[] = ['delivered', 'failed', 'held', 'cancelled'];
@@ -27,6 +28,21 @@ export async function* sendTestScan(
 ): AsyncGenerator<SendTestStep> {
   const startedAt = deps.clock.monotonicMs();
   const at = () => Math.round(deps.clock.monotonicMs() - startedAt);
+  // Before it is handed in: the first attempt may begin before the box has said that it took it.
+  const attempts = watchAttempts(deps.dispatch, at);
+  try {
+    yield* handInAndFollow(deps, request, attempts, at);
+  } finally {
+    attempts.stop();
+  }
+}
+
+async function* handInAndFollow(
+  deps: SendTestDeps,
+  request: SendTestRequest,
+  attempts: Attempts,
+  at: () => number,
+): AsyncGenerator<SendTestStep> {
   const handed = await handIn(deps, request);
   const leg = handed.tls === null ? 'plain text' : `${handed.tls.protocol} ${handed.tls.cipher}`;
   yield { atMs: at(), step: 'connected', text: `the box answered (${leg})`, reply: null };
@@ -41,8 +57,32 @@ export async function* sendTestScan(
     };
     return;
   }
-  yield { atMs: at(), step: 'accepted', text: `safe in the spool as ${id}`, reply: handed.replyText };
-  yield* follow(deps, id, request.waitMs, at);
+  const acceptedMs = at();
+  yield { atMs: acceptedMs, step: 'accepted', text: `safe in the spool as ${id}`, reply: handed.replyText };
+  const steps = follow(deps, { id, waitMs: request.waitMs, attempts }, at);
+  // Steps come in the order of a message's life, also where two things happened at once.
+  for await (const step of steps) yield { ...step, atMs: Math.max(step.atMs, acceptedMs) };
+}
+
+interface Attempts {
+  of(id: string): { attempt: AttemptStart; atMs: number }[];
+  /** Calls `wake` at each further one; returns what ends that. */
+  onChange(wake: () => void): () => void;
+  stop(): void;
+}
+
+/** Attempts with whatever message, because the test scan has no id yet when its first one may begin. */
+function watchAttempts({ onAttempt }: Pick<Dispatch, 'onAttempt'>, at: () => number): Attempts {
+  const begun: { attempt: AttemptStart; atMs: number }[] = [];
+  const stop = onAttempt((attempt) => {
+    begun.push({ attempt, atMs: at() });
+    if (begun.length > LIMITS.sendTestAttemptsMax) begun.shift();
+  });
+  return {
+    of: (id) => begun.filter(({ attempt }) => attempt.messageId === id),
+    onChange: (wake) => onAttempt(wake),
+    stop,
+  };
 }
 
 async function handIn(deps: SendTestDeps, request: SendTestRequest) {
@@ -86,15 +126,25 @@ function defaultSender(config: Config): string {
     : `scanferry@${route?.domain ?? config.intake.hostname}`;
 }
 
+interface Followed {
+  id: string;
+  waitMs: number;
+  attempts: Attempts;
+}
+
 async function* follow(
   deps: SendTestDeps,
-  id: string,
-  waitMs: number,
+  followed: Followed,
   at: () => number,
 ): AsyncGenerator<SendTestStep> {
+  const { id, attempts } = followed;
   const told = new Set<string>();
-  for await (const detail of changes(deps, id, waitMs)) {
-    const steps = [...recipientSteps(detail, at()), ...pauseSteps(detail, deps.routes(), at())];
+  for await (const detail of changes(deps, followed)) {
+    const steps = [
+      ...attempts.of(id).map((begun) => sendingStep(begun, deps.config)),
+      ...recipientSteps(detail, at()),
+      ...pauseSteps(detail, deps.dispatch.routes(), at()),
+    ];
     for (const { key, step } of steps) {
       if (told.has(key)) continue;
       told.add(key);
@@ -114,11 +164,14 @@ async function* follow(
   };
 }
 
-/** The message, now and after each change of the spool, until the time is over. */
-async function* changes(deps: SendTestDeps, id: string, waitMs: number): AsyncGenerator<MessageDetail> {
+/** The message, now and after each change of the spool and each attempt, until the time is over. */
+async function* changes(
+  deps: SendTestDeps,
+  { id, waitMs, attempts }: Followed,
+): AsyncGenerator<MessageDetail> {
   let wake = Promise.withResolvers<void>();
   let isOver = false;
-  const unsubscribe = deps.spool.onChange(() => wake.resolve());
+  const ends = [deps.spool, attempts].map((source) => source.onChange(() => wake.resolve()));
   const timer = deps.clock.schedule(waitMs, () => {
     isOver = true;
     wake.resolve();
@@ -132,7 +185,7 @@ async function* changes(deps: SendTestDeps, id: string, waitMs: number): AsyncGe
       await wake.promise;
     }
   } finally {
-    unsubscribe();
+    for (const end of ends) end();
     timer.cancel();
   }
 }
@@ -141,6 +194,22 @@ async function* changes(deps: SendTestDeps, id: string, waitMs: number): AsyncGe
 interface KeyedStep {
   key: string;
   step: SendTestStep;
+}
+
+function sendingStep(
+  { attempt, atMs }: { attempt: AttemptStart; atMs: number },
+  { routes }: Config,
+): KeyedStep {
+  const { routeId, recipients } = attempt;
+  const text = `${recipients.join(', ')} by ${routeId}${placeOf(routes.find(({ id }) => id === routeId))}`;
+  return { key: `sending ${atMs} ${text}`, step: { atMs, step: 'sending', text, reply: null } };
+}
+
+/** Which host of an MX it will be shows only when one has answered. */
+function placeOf(route: Config['routes'][number] | undefined): string {
+  if (route === undefined) return '';
+  if (route.host !== undefined) return ` to ${route.host}:${route.port}`;
+  return route.kind === 'submission' ? '' : ` to the MX of ${route.domain}, port ${route.port}`;
 }
 
 function recipientSteps(detail: MessageDetail, atMs: number): KeyedStep[] {

@@ -45,7 +45,16 @@ export type DoctorRequest = z.output<typeof doctorRequest>;
 /** One step of a test scan. `atMs` counts from the start of the test. */
 export interface SendTestStep {
   atMs: number;
-  step: 'connected' | 'accepted' | 'refused' | 'waiting' | 'delivered' | 'failed' | 'held' | 'timed-out';
+  step:
+    | 'connected'
+    | 'accepted'
+    | 'refused'
+    | 'sending'
+    | 'waiting'
+    | 'delivered'
+    | 'failed'
+    | 'held'
+    | 'timed-out';
   /** One sentence for a person. */
   text: string;
   /** Verbatim reply of the box or of the other side, where there was one. */

@@ -376,6 +376,8 @@ export const LIMITS = {
   supportPartMaxMs: 45 * SECOND,
   /** Support bundle: a part of it in the answer to a command; base64 makes it a third longer (commandResultBytesMax). */
   supportPartBytes: 10 * KIB,
+  /** Attempts that send-test keeps while its own scan has no id yet: more than begin within the second that takes. */
+  sendTestAttemptsMax: 1000,
   /** Doctor: checks under way at once; most of them wait for the network. */
   doctorChecksAtOnceMax: 8,
   /** Doctor: one check; a host that swallows packets at every address takes three connects of 15 s. */

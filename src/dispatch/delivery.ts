@@ -15,6 +15,7 @@ import type { Holds } from './holds.ts';
 import type { Keeper } from './keeper.ts';
 import type { Envelope, Plan } from './plan.ts';
 import { settlementsOf, unexpectedReport } from './settlement.ts';
+import type { AttemptStart } from './types.ts';
 
 export interface DeliveryDeps {
   spool: Spool;
@@ -26,6 +27,7 @@ export interface DeliveryDeps {
   /** Read anew at each use: a reload may change it. */
   age: { readonly maxAgeMs: number };
   random(): number;
+  onAttempt(attempt: AttemptStart): void;
   /** Aborted at a stop. */
   signal: AbortSignal;
 }
@@ -47,12 +49,14 @@ export async function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
 async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Promise<void> {
   const { lane, ticket, recipients } = envelope;
   const startedAt = deps.clock.now();
+  const messageId = claim.head.id;
+  deps.onAttempt({ messageId, routeId: lane.route.id, recipients: recipients.map(({ address }) => address) });
   const { report, isUsual } = await deliver(envelope, claim, deps);
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
   const endedAt = deps.clock.now();
   const settlement: Settlement = {
-    messageId: claim.head.id,
+    messageId,
     attempt: { routeId: lane.route.id, startedAt, endedAt, upstream: report.upstream },
     recipients: settlementsOf(recipients, report, {
       routeId: lane.route.id,

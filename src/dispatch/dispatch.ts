@@ -31,7 +31,7 @@ import type { Lane } from './lane.ts';
 import { createLanes, FACTS_ROOM } from './lanes.ts';
 import { createLoop } from './loop.ts';
 import { type Plan, planClaim } from './plan.ts';
-import type { Dispatch, DispatchDeps, RouteStatus } from './types.ts';
+import type { AttemptStart, Dispatch, DispatchDeps, RouteStatus } from './types.ts';
 import { endsWithin } from './wait.ts';
 
 /** Guard against a spool that says something is due and then gives nothing. */
@@ -67,7 +67,12 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   };
   const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, upkeep });
   const { signal } = abort;
-  const delivery = { spool, clock, log, keeper, holds, watch, age, random: deps.random, signal };
+  const watchers = new Set<(attempt: AttemptStart) => void>();
+  const onAttempt = (attempt: AttemptStart) => {
+    for (const watcher of [...watchers]) watcher(attempt);
+  };
+  const { random } = deps;
+  const delivery = { spool, clock, log, keeper, holds, watch, age, random, signal, onAttempt };
 
   function announceClock(event: NewEvent): void {
     log.warn(event.type, event.data);
@@ -198,6 +203,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       const before = [...underWay.values()];
       loop.wake();
       await Promise.all(before);
+    },
+    onAttempt(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
     },
     wake: loop.wake,
   };

@@ -1,6 +1,7 @@
 /** What dispatch offers and needs. */
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { MessageId } from '../core/message.ts';
 import type { RoutingRule } from '../routes/settings.ts';
 import type { Route } from '../routes/types.ts';
 import type { Spool } from '../spool/types.ts';
@@ -46,6 +47,13 @@ export interface RouteStatus {
   budget: { messagesThisMinute: number; recipientsToday: number };
 }
 
+/** A route is about to send a message to some of its recipients. */
+export interface AttemptStart {
+  messageId: MessageId;
+  routeId: string;
+  recipients: string[];
+}
+
 export interface Dispatch {
   start(): Promise<void>;
   /** Ends within LIMITS.roomStopMaxMs; what is under way by then is given back and sent again at the next start. */
@@ -63,6 +71,8 @@ export interface Dispatch {
    * nothing is under way any more on the routes that were there before: only then they may be stopped.
    */
   replace(change: DispatchChange): Promise<void>;
+  /** Calls `listener` at the start of each attempt; returns what ends that. */
+  onAttempt(listener: (attempt: AttemptStart) => void): () => void;
   /** Tries everything due now, for a test or a flush. */
   wake(): void;
 }

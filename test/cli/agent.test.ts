@@ -249,7 +249,7 @@ describe('send-test', () => {
     const { code, stdout } = await site.scanferry('send-test', 'anna@contoso.com');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /connected.*accepted.*delivered {2}anna@contoso\.com by direct.*the test scan arrived\n$/s,
+      /connected.*accepted.*sending {4}anna@contoso\.com by direct to the MX of contoso\.com, port \d+\n.*delivered {2}anna@contoso\.com by direct.*the test scan arrived\n$/s,
     );
     expect(stdout).toContain('250 2.6.0 Queued mail for delivery');
     expectScreen(stdout);
@@ -263,7 +263,7 @@ describe('send-test', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(steps.map(({ step }) => step)).toEqual(['connected', 'accepted', 'failed', 'failed']);
+    expect(steps.map(({ step }) => step)).toEqual(['connected', 'accepted', 'sending', 'failed', 'failed']);
     expect(steps.at(-1)).toMatchObject({ succeeded: false });
   });
 });

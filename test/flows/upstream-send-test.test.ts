@@ -36,7 +36,7 @@ async function stepsOf(request: Partial<SendTestRequest>): Promise<SendTestStep[
   return steps;
 }
 
-test('tells connected, accepted and delivered in order, with the reply of each side as it came', async () => {
+test('tells connected, accepted, sending and delivered in order, with the reply of each side as it came', async () => {
   const steps = await stepsOf({});
   expect(steps).toMatchObject([
     { step: 'connected', text: expect.stringMatching(/^the box answered \(TLSv1\.[23] /), reply: null },
@@ -44,6 +44,11 @@ test('tells connected, accepted and delivered in order, with the reply of each s
       step: 'accepted',
       text: expect.stringMatching(/^safe in the spool as [0-9a-z]+$/),
       reply: expect.stringMatching(/^250 2\.6\.0 Message accepted as [0-9a-z]+$/),
+    },
+    {
+      step: 'sending',
+      text: `desk@contoso.com by smarthost to smtp.contoso.com:${site.wiretap.port}`,
+      reply: null,
     },
     {
       step: 'delivered',
@@ -59,13 +64,14 @@ test('tells connected, accepted and delivered in order, with the reply of each s
   expect(message).toMatchObject({ sender: LOGIN.user, recipients: ['desk@contoso.com'] });
   expect(message?.raw.toString('latin1')).toContain('Scanferry test scan');
   // The queue id of the last reply is the one Postfix logged.
-  const queueId = / as (\w+)$/.exec(steps[2]?.reply ?? '')?.[1];
+  const queueId = / as (\w+)$/.exec(steps[3]?.reply ?? '')?.[1];
   expect(await site.postfix.log()).toContain(`: ${queueId}: client=`);
 });
 
 test('ends as failed where a recipient is refused, and says which and in whose words', async () => {
   const steps = await stepsOf({ to: ['desk@contoso.com', GONE] });
-  expect(steps.slice(0, 2).map(({ step }) => step)).toEqual(['connected', 'accepted']);
+  expect(steps.slice(0, 3).map(({ step }) => step)).toEqual(['connected', 'accepted', 'sending']);
+  expect(steps[2]?.text).toMatch(new RegExp(`^desk@contoso\\.com, ${GONE} by smarthost to `));
   expect(steps.find(({ step, reply }) => step === 'failed' && reply !== null)).toMatchObject({
     text: expect.stringContaining(GONE),
     reply: expect.stringMatching(/^550 5\.1\.1 .*No such mailbox$/),
@@ -82,6 +88,7 @@ test('ends as timed out while the upstream is down, says why, and the scan goes 
   expect(steps).toMatchObject([
     { step: 'connected' },
     { step: 'accepted' },
+    { step: 'sending', text: expect.stringContaining('desk@contoso.com by smarthost to smtp.contoso.com:') },
     { step: 'waiting', text: `the route smarthost is paused: ${cause} ${advice}` },
     { step: 'timed-out', succeeded: false },
   ]);
