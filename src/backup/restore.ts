@@ -11,19 +11,17 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
-  renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileDurably } from '../config/files.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { type Manifest, readArchive } from './archive.ts';
 import { opened } from './cipher.ts';
 import { ASIDE_PREFIX, STAGING_PREFIX } from './contents.ts';
+import { createMoves, type Moves } from './moves.ts';
 import { PROBLEMS } from './problems.ts';
 
 export interface RestoreRequest {
@@ -137,66 +135,73 @@ async function stage(
   await chmod(file, mode & 0o777);
 }
 
-function settle(request: RestoreRequest, manifest: Manifest, { dataDir, folder }: Staging): RestoreReport {
-  const stamp = new Date(request.now).toISOString().replace(/[:.]/g, '-');
-  const movedAside = moveAside(dataDir, path.join(dataDir, `${ASIDE_PREFIX}${stamp}`));
+/** Only after everything has been opened and checked. */
+function settle(request: RestoreRequest, manifest: Manifest, staging: Staging): RestoreReport {
+  const moves = createMoves();
+  const aside = { stamp: new Date(request.now).toISOString().replace(/[:.]/g, '-'), moved: [] as string[] };
+  try {
+    return moveIn(request, manifest, { ...staging, aside, moves });
+  } catch (error) {
+    moves.undo();
+    throw error;
+  }
+}
+
+interface Settling extends Staging {
+  moves: Moves;
+  /** Part of the names of what is moved aside, and what was. */
+  aside: { stamp: string; moved: string[] };
+}
+
+function moveIn(request: RestoreRequest, manifest: Manifest, settling: Settling): RestoreReport {
+  const { dataDir, folder, moves, aside } = settling;
+  moveAside(settling);
   const { configFile } = request;
-  const config = configFile === null ? [] : placeConfig(folder, configFile, manifest, stamp, movedAside);
-  const leftAlone = placeFiles(path.join(folder, 'files'));
+  const config = configFile === null ? [] : placeConfig(configFile, manifest, settling);
+  const leftAlone = placeFiles(path.join(folder, 'files'), moves);
   const names = namesIn(path.join(folder, 'data')).sort(
     (a, b) => Number(a === BOX_KEY) - Number(b === BOX_KEY),
   );
-  for (const name of names) renameSync(path.join(folder, 'data', name), path.join(dataDir, name));
+  for (const name of names) moves.rename(path.join(folder, 'data', name), path.join(dataDir, name));
   giveToOwner(dataDir, names);
-  return { manifest, dataDir, config, leftAlone, movedAside };
+  return { manifest, dataDir, config, leftAlone, movedAside: aside.moved };
 }
 
-/** Only after everything has been opened and checked. */
-function moveAside(dataDir: string, aside: string): string[] {
+function moveAside({ dataDir, moves, aside }: Settling): void {
   const inTheWay = readdirSync(dataDir).filter(
     (name) => !name.startsWith(STAGING_PREFIX) && !name.startsWith(ASIDE_PREFIX),
   );
-  if (inTheWay.length === 0) return [];
-  mkdirSync(aside, { mode: 0o700 });
-  for (const name of inTheWay) renameSync(path.join(dataDir, name), path.join(aside, name));
-  return [aside];
+  if (inTheWay.length === 0) return;
+  const place = path.join(dataDir, `${ASIDE_PREFIX}${aside.stamp}`);
+  moves.makeFolder(place);
+  for (const name of inTheWay) moves.rename(path.join(dataDir, name), path.join(place, name));
+  aside.moved.push(place);
 }
 
-function placeConfig(
-  folder: string,
-  configFile: string,
-  manifest: Manifest,
-  stamp: string,
-  movedAside: string[],
-): string[] {
+function placeConfig(configFile: string, manifest: Manifest, { folder, moves, aside }: Settling): string[] {
   const root = path.join(folder, 'config');
   return filesIn(root).map((name) => {
     const isConfig = name === manifest.config?.name;
     const target = isConfig ? configFile : path.join(path.dirname(configFile), name);
     if (existsSync(target)) {
-      const aside = `${target}.${ASIDE_PREFIX}${stamp}`;
-      renameSync(target, aside);
-      movedAside.push(aside);
+      const place = `${target}.${ASIDE_PREFIX}${aside.stamp}`;
+      moves.rename(target, place);
+      aside.moved.push(place);
     }
-    moveFile(path.join(root, name), target);
+    moves.copy(path.join(root, name), target);
     return target;
   });
 }
 
 /** Files that the config names elsewhere go back to where they were, unless something is there. */
-function placeFiles(root: string): string[] {
+function placeFiles(root: string, moves: Moves): string[] {
   const leftAlone: string[] = [];
   for (const name of filesIn(root)) {
     const target = path.join('/', name);
     if (existsSync(target)) leftAlone.push(target);
-    else moveFile(path.join(root, name), target);
+    else moves.copy(path.join(root, name), target);
   }
   return leftAlone;
-}
-
-/** These are small, and their place may be on another file system. */
-function moveFile(from: string, to: string): void {
-  writeFileDurably(to, readFileSync(from), statSync(from).mode & 0o777);
 }
 
 function namesIn(folder: string): string[] {

@@ -1,5 +1,14 @@
 /** A box dies and another takes its place: backup and restore as an administrator uses them. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -167,6 +176,23 @@ describe('is told in one sentence', () => {
     expect(stderr).toContain('what was there before is unchanged');
     expect(readdirSync(disk)).toEqual(['kept']);
     expect(existsSync(inFolder('new/scanferry.yaml'))).toBe(false);
+  });
+
+  test('when the config can not be put into its place; what was there is as it was', async () => {
+    expect((await backUp()).code).toBe(0);
+    mkdirSync(inFolder('old'));
+    writeFileSync(inFolder('old/kept'), 'precious');
+    writeFileSync(inFolder('no-folder'), 'a file');
+    const place = ['--data', inFolder('old'), '--config', inFolder('no-folder/scanferry.yaml'), '--force'];
+    const { code, stderr } = await runScanferry([
+      'restore',
+      inFolder('box.backup'),
+      ...withPassphrase(),
+      ...place,
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('what was there before is unchanged');
+    expect(readdirSync(inFolder('old'))).toEqual(['kept']);
   });
 
   test('when there is no passphrase and no terminal to ask at', async () => {

@@ -1,0 +1,34 @@
+/** Files that are moved and written one after the other, and put back as they were when one of them fails. */
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { writeFileDurably } from '../config/files.ts';
+
+export interface Moves {
+  makeFolder(folder: string): void;
+  /** Within one file system. */
+  rename(from: string, to: string): void;
+  /** Across file systems, for small files; `to` must not be there. */
+  copy(from: string, to: string): void;
+  /** Does it all again backwards. */
+  undo(): void;
+}
+
+export function createMoves(): Moves {
+  const undos: (() => void)[] = [];
+  return {
+    makeFolder(folder) {
+      mkdirSync(folder, { mode: 0o700 });
+      undos.push(() => rmdirSync(folder));
+    },
+    rename(from, to) {
+      renameSync(from, to);
+      undos.push(() => renameSync(to, from));
+    },
+    copy(from, to) {
+      writeFileDurably(to, readFileSync(from), statSync(from).mode & 0o777);
+      undos.push(() => rmSync(to));
+    },
+    undo() {
+      for (const undo of undos.splice(0).reverse()) undo();
+    },
+  };
+}
