@@ -2,71 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { MAY_IMPORT } from './rooms.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const SRC = path.join(ROOT, 'src');
-
-/** docs/architecture.md shows the same table to people. */
-const ROOMS_MAY_IMPORT: Record<string, readonly string[]> = {
-  core: [],
-  profiles: ['core'],
-  spool: ['core'],
-  routes: ['core'],
-  intake: ['core', 'profiles', 'spool'],
-  dispatch: ['core', 'spool', 'routes'],
-  join: ['core', 'profiles', 'spool'],
-  notices: ['core', 'spool'],
-  discovery: ['core', 'profiles'],
-  devices: ['core', 'profiles', 'spool', 'intake', 'discovery'],
-  health: ['core', 'spool'],
-  report: ['core', 'spool', 'health'],
-  config: ['core', 'profiles', 'spool', 'routes', 'intake', 'notices', 'discovery', 'report'],
-  sheet: ['core', 'profiles', 'config', 'pages'],
-  doctor: ['core', 'config', 'spool', 'routes', 'health'],
-  backup: ['core', 'config', 'spool'],
-  support: ['core', 'config'],
-  setup: ['core', 'config', 'routes', 'doctor'],
-  control: [
-    'core',
-    'spool',
-    'dispatch',
-    'devices',
-    'health',
-    'profiles',
-    'discovery',
-    'doctor',
-    'backup',
-    'sheet',
-    'support',
-  ],
-  pages: ['core'],
-  fleet: ['core', 'health', 'report', 'pages'],
-  cli: [
-    'core',
-    'config',
-    'control',
-    'health',
-    'profiles',
-    'discovery',
-    'doctor',
-    'backup',
-    'setup',
-    'support',
-    'sheet',
-    'report',
-    'fleet',
-  ],
-  web: ['core', 'config', 'control', 'sheet', 'pages'],
-  sandbox: ['core'],
-};
-
-/** The folders that put the rooms together, lowest first. No room imports them, nor agent.ts and main.ts above them. */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  ...ROOMS_MAY_IMPORT,
-  program: ['core', 'config'],
-  agent: [...Object.keys(ROOMS_MAY_IMPORT), 'program'],
-  run: [...Object.keys(ROOMS_MAY_IMPORT), 'program', 'agent'],
-};
 
 /** Libraries that stay behind one room's door. */
 const ONLY_USER: Record<string, readonly string[]> = {
