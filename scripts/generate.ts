@@ -2,17 +2,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { catalogueModule, findProfiles } from './generate-catalogue.ts';
-import { renderReadAnError } from './howto-errors.ts';
-import { renderAnswers, renderWay } from './howto-ways.ts';
-import { renderMqttExporter } from './mqtt-exporter.ts';
-import { renderCommands } from './reference-commands.ts';
-import { renderErrors, renderReplies } from './reference-errors.ts';
-import { renderMetrics } from './reference-metrics.ts';
-import { renderProfileSchema, renderProfiles } from './reference-profiles.ts';
-import { renderQuirks } from './reference-quirks.ts';
-import { renderSettings } from './reference-settings.ts';
-import { renderTopics } from './reference-topics.ts';
+import { catalogueModule, findProfiles } from './generate/catalogue.ts';
+import { renderReadAnError } from './generate/howto-errors.ts';
+import { renderAnswers, renderWay } from './generate/howto-ways.ts';
+import { renderMqttExporter } from './generate/mqtt-exporter.ts';
+import { renderCommands } from './generate/reference-commands.ts';
+import { renderErrors, renderReplies } from './generate/reference-errors.ts';
+import { renderMetrics } from './generate/reference-metrics.ts';
+import { renderProfileSchema, renderProfiles } from './generate/reference-profiles.ts';
+import { renderQuirks } from './generate/reference-quirks.ts';
+import { renderSettings } from './generate/reference-settings.ts';
+import { renderTopics } from './generate/reference-topics.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { catalogueModule, findProfiles } from '../../scripts/generate-catalogue.ts';
-import { renderProfileSchema } from '../../scripts/reference-profiles.ts';
+import { catalogueModule, findProfiles } from '../../scripts/generate/catalogue.ts';
+import { renderProfileSchema } from '../../scripts/generate/reference-profiles.ts';
 import { rawProfiles } from '../../src/profiles/catalogue.generated.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
 import { checkProfiles } from '../../src/profiles/check.ts';
@@ -21,7 +21,7 @@ const PLAIN = {
 
 test('the generated module fits the folder', () => {
   const generated = readFileSync(path.join(ROOT, 'src', 'profiles', 'catalogue.generated.ts'), 'utf8');
-  expect(generated, 'run: node scripts/generate-catalogue.ts').toBe(catalogueModule(findProfiles()));
+  expect(generated, 'run: node scripts/generate/catalogue.ts').toBe(catalogueModule(findProfiles()));
 });
 
 test('the schema for editors is that of the type', () => {

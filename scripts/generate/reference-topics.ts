@@ -1,12 +1,12 @@
 /** Renders docs/reference/topics.md from the tree of topics, the payloads, the events and the verbs of commands. */
 import path from 'node:path';
-import { VERBS } from '../src/agent/remote-verbs.ts';
-import { LIMITS } from '../src/core/limits.ts';
-import { TOPICS } from '../src/report/topics.ts';
+import { VERBS } from '../../src/agent/remote-verbs.ts';
+import { LIMITS } from '../../src/core/limits.ts';
+import { TOPICS } from '../../src/report/topics.ts';
 import { type Field, readInterface } from './read-interfaces.ts';
 import { rowsOf } from './reference-settings.ts';
 
-const SRC = path.resolve(import.meta.dirname, '../src');
+const SRC = path.resolve(import.meta.dirname, '../../src');
 const PAYLOADS = path.join(SRC, 'report/payloads.ts');
 const EVENTS = path.join(SRC, 'core/events.ts');
 

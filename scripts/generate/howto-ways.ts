@@ -1,7 +1,7 @@
 /** Renders docs/howto: how each way is set up, and the answers of `init`, from what the interview itself says. */
 import * as z from 'zod';
-import { answersSchema, type Way } from '../src/setup/answers.ts';
-import { microsoftSteps, type Step, type StepValues } from '../src/setup/microsoft-steps.ts';
+import { answersSchema, type Way } from '../../src/setup/answers.ts';
+import { microsoftSteps, type Step, type StepValues } from '../../src/setup/microsoft-steps.ts';
 
 const VALUES: StepValues = {
   way: 'submission',

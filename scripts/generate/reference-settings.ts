@@ -1,6 +1,6 @@
 /** Renders docs/reference/settings.md from the config schema. */
 import type * as z from 'zod';
-import { configSchema } from '../src/config/schema.ts';
+import { configSchema } from '../../src/config/schema.ts';
 
 interface Row {
   key: string;

@@ -1,7 +1,7 @@
 /** Renders the config of mqtt2prometheus from the tables of health: one entry a metric, since it knows no wildcard. */
 import { stringify } from 'yaml';
-import { prometheusOf } from '../src/fleet/metrics-text.ts';
-import { METRICS } from '../src/health/index.ts';
+import { prometheusOf } from '../../src/fleet/metrics-text.ts';
+import { METRICS } from '../../src/health/index.ts';
 
 const INTRO = `# mqtt2prometheus (Debian: prometheus-mqtt-exporter) for Scanferry: /etc/prometheus/mqtt-exporter.yaml
 #

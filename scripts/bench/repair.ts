@@ -1,5 +1,5 @@
 /** Measures the repair pass: bytes a second of CPU time and resident memory, by what the body is made of. */
-import { createRepairPass } from '../src/intake/repair/repair-pass.ts';
+import { createRepairPass } from '../../src/intake/repair/repair-pass.ts';
 
 const MIB = 1024 ** 2;
 const BODY_BYTES = 200 * MIB;

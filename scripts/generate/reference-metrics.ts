@@ -1,6 +1,6 @@
 /** Renders docs/reference/metrics.md from the tables of health. */
-import { METRICS } from '../src/health/index.ts';
-import type { MetricFamily } from '../src/health/types.ts';
+import { METRICS } from '../../src/health/index.ts';
+import type { MetricFamily } from '../../src/health/types.ts';
 
 const FAMILIES: Record<MetricFamily, { title: string; intro: string }> = {
   spool: { title: 'Spool', intro: 'What waits, since when, and how much room is left.' },

@@ -1,7 +1,7 @@
 /**
  * Measures the spool's storage layouts: messages per second, CPU per message, bytes written per byte accepted.
  *
- * Run: `node scripts/bench-spool.ts [folder]`. The folder has to be on a real disk, because the figure of bytes
+ * Run: `node scripts/bench/spool.ts [folder]`. The folder has to be on a real disk, because the figure of bytes
  * written comes from the kernel's /proc/self/io. A message is accepted, read, and settled, as in real life.
  */
 import { randomBytes } from 'node:crypto';
@@ -9,18 +9,18 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { Worker } from 'node:worker_threads';
-import { createSystemClock } from '../src/core/clock.ts';
-import type { Log } from '../src/core/log.ts';
-import { createMessageId } from '../src/core/message-id.ts';
-import { spoolSettings } from '../src/spool/settings.ts';
-import { createSpool, SPOOL_FILE } from '../src/spool/spool.ts';
-import { STORAGE, type StorageLayout } from '../src/spool/storage.ts';
-import type { Spool } from '../src/spool/types.ts';
+import { createSystemClock } from '../../src/core/clock.ts';
+import type { Log } from '../../src/core/log.ts';
+import { createMessageId } from '../../src/core/message-id.ts';
+import { spoolSettings } from '../../src/spool/settings.ts';
+import { createSpool, SPOOL_FILE } from '../../src/spool/spool.ts';
+import { STORAGE, type StorageLayout } from '../../src/spool/storage.ts';
+import type { Spool } from '../../src/spool/types.ts';
 
 const KIB = 1024;
 const SMALL_BYTES = 4 * KIB;
 const LARGE_BYTES = 5 * KIB * KIB;
-const WORKER = new URL('../src/spool/worker-main.ts', import.meta.url);
+const WORKER = new URL('../../src/spool/worker-main.ts', import.meta.url);
 
 const quiet: Log = {
   debug() {},

@@ -1,42 +1,42 @@
 /** Renders docs/reference/replies.md and errors.md from the tables of the rooms. */
 
-import { HELD_ADVICE } from '../src/agent/advice.ts';
-import { RELOAD_PROBLEMS } from '../src/agent/reload.ts';
-import { PROBLEMS as BACKUP_PROBLEMS } from '../src/backup/problems.ts';
-import { PROBLEMS as CLI_PROBLEMS } from '../src/cli/problems.ts';
-import { PROBLEMS as CONFIG_PROBLEMS } from '../src/config/errors.ts';
-import { PROBLEMS as CONTROL_PROBLEMS } from '../src/control/problems.ts';
-import type { Explanation } from '../src/core/errors.ts';
-import { HELD_PART, joinedPart } from '../src/core/message-partial.ts';
-import { PROBLEMS as DEVICE_PROBLEMS } from '../src/devices/problems.ts';
-import { PROBLEMS as DISCOVERY_PROBLEMS } from '../src/discovery/problems.ts';
-import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../src/dispatch/explanations.ts';
-import { PROBLEMS as DOCTOR_PROBLEMS } from '../src/doctor/problems.ts';
-import { PROBLEMS as FLEET_PROBLEMS } from '../src/fleet/problems.ts';
-import { PROBLEMS as HEALTH_PROBLEMS } from '../src/health/problems.ts';
-import { PROBLEMS as INTAKE_PROBLEMS } from '../src/intake/problems.ts';
-import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../src/intake/replies.ts';
-import { PROBLEMS as NOTICE_PROBLEMS } from '../src/notices/problems.ts';
-import { PROBLEMS as PAGE_PROBLEMS } from '../src/pages/problems.ts';
-import { PROBLEMS as PACK_PROBLEMS } from '../src/profiles/pack-problems.ts';
-import { PROBLEMS as AGENT_PROBLEMS } from '../src/program/problems.ts';
-import { PROBLEMS as COMMAND_PROBLEMS } from '../src/report/command-problems.ts';
-import { PROBLEMS as BROKER_PROBLEMS } from '../src/report/problems.ts';
-import { MESSAGES } from '../src/routes/explanations.ts';
-import { FAULTS } from '../src/routes/faults.ts';
-import { renderReplyTable } from '../src/routes/replies.ts';
+import { HELD_ADVICE } from '../../src/agent/advice.ts';
+import { RELOAD_PROBLEMS } from '../../src/agent/reload.ts';
+import { PROBLEMS as BACKUP_PROBLEMS } from '../../src/backup/problems.ts';
+import { PROBLEMS as CLI_PROBLEMS } from '../../src/cli/problems.ts';
+import { PROBLEMS as CONFIG_PROBLEMS } from '../../src/config/errors.ts';
+import { PROBLEMS as CONTROL_PROBLEMS } from '../../src/control/problems.ts';
+import type { Explanation } from '../../src/core/errors.ts';
+import { HELD_PART, joinedPart } from '../../src/core/message-partial.ts';
+import { PROBLEMS as DEVICE_PROBLEMS } from '../../src/devices/problems.ts';
+import { PROBLEMS as DISCOVERY_PROBLEMS } from '../../src/discovery/problems.ts';
+import { EXPLANATIONS as DISPATCH_EXPLANATIONS } from '../../src/dispatch/explanations.ts';
+import { PROBLEMS as DOCTOR_PROBLEMS } from '../../src/doctor/problems.ts';
+import { PROBLEMS as FLEET_PROBLEMS } from '../../src/fleet/problems.ts';
+import { PROBLEMS as HEALTH_PROBLEMS } from '../../src/health/problems.ts';
+import { PROBLEMS as INTAKE_PROBLEMS } from '../../src/intake/problems.ts';
+import { HELD_UNFINISHED, HELD_UNKNOWN_DEVICE, REPLIES, SILENT_REFUSALS } from '../../src/intake/replies.ts';
+import { PROBLEMS as NOTICE_PROBLEMS } from '../../src/notices/problems.ts';
+import { PROBLEMS as PAGE_PROBLEMS } from '../../src/pages/problems.ts';
+import { PROBLEMS as PACK_PROBLEMS } from '../../src/profiles/pack-problems.ts';
+import { PROBLEMS as AGENT_PROBLEMS } from '../../src/program/problems.ts';
+import { PROBLEMS as COMMAND_PROBLEMS } from '../../src/report/command-problems.ts';
+import { PROBLEMS as BROKER_PROBLEMS } from '../../src/report/problems.ts';
+import { MESSAGES } from '../../src/routes/explanations.ts';
+import { FAULTS } from '../../src/routes/faults.ts';
+import { renderReplyTable } from '../../src/routes/replies.ts';
 import {
   REFUSED,
   SIGN_IN_ERRORS,
   SIGN_IN_NEEDED,
   signInWaiting,
   UNAVAILABLE,
-} from '../src/routes/sign-in-errors.ts';
-import { PROBLEMS as SETUP_PROBLEMS } from '../src/setup/problems.ts';
-import { PROBLEMS as SHEET_PROBLEMS } from '../src/sheet/problems.ts';
-import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../src/spool/problems.ts';
-import { PROBLEMS as SUPPORT_PROBLEMS } from '../src/support/problems.ts';
-import { portTaken } from '../src/web/web.ts';
+} from '../../src/routes/sign-in-errors.ts';
+import { PROBLEMS as SETUP_PROBLEMS } from '../../src/setup/problems.ts';
+import { PROBLEMS as SHEET_PROBLEMS } from '../../src/sheet/problems.ts';
+import { REASONS, PROBLEMS as SPOOL_PROBLEMS } from '../../src/spool/problems.ts';
+import { PROBLEMS as SUPPORT_PROBLEMS } from '../../src/support/problems.ts';
+import { portTaken } from '../../src/web/web.ts';
 
 export function renderReplies(): string {
   return [

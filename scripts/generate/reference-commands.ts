@@ -1,7 +1,7 @@
 /** Renders docs/reference/commands.md from the command line itself. */
 import type { Argument, Command, Option } from 'commander';
-import type { CliDeps } from '../src/cli/context.ts';
-import { createProgram } from '../src/cli/program.ts';
+import type { CliDeps } from '../../src/cli/context.ts';
+import { createProgram } from '../../src/cli/program.ts';
 
 export function renderCommands(): string {
   const program = commandLine();

@@ -1,6 +1,6 @@
 /** Renders docs/howto/read-an-error.md: the reply table for people, sorted by what they have to do. */
-import { REPLY_TABLE } from '../src/routes/replies.ts';
-import type { ReplyAction, ReplyPattern, ReplyRow } from '../src/routes/reply-row.ts';
+import { REPLY_TABLE } from '../../src/routes/replies.ts';
+import type { ReplyAction, ReplyPattern, ReplyRow } from '../../src/routes/reply-row.ts';
 
 interface Group {
   title: string;

@@ -1,9 +1,9 @@
 /** Renders docs/reference/profiles.md and firmware-profiles/profile.schema.json from the catalogue and its type. */
 import * as z from 'zod';
-import { builtInCatalogue } from '../src/profiles/catalogue.ts';
-import { GRADES } from '../src/profiles/schema-evidence.ts';
-import { type ProfileSummary, summarize } from '../src/profiles/summary.ts';
-import { profileSchema } from '../src/profiles/types.ts';
+import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
+import { GRADES } from '../../src/profiles/schema-evidence.ts';
+import { type ProfileSummary, summarize } from '../../src/profiles/summary.ts';
+import { profileSchema } from '../../src/profiles/types.ts';
 
 /** What editors complete and check a profile.json by. */
 export function renderProfileSchema(): string {

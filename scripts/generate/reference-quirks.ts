@@ -1,6 +1,6 @@
 /** Renders docs/reference/quirks.md from the tables of quirks and repairs. */
-import { REPAIRS } from '../src/core/repairs.ts';
-import { QUIRKS, type Quirk } from '../src/profiles/quirks.ts';
+import { REPAIRS } from '../../src/core/repairs.ts';
+import { QUIRKS, type Quirk } from '../../src/profiles/quirks.ts';
 
 export function renderQuirks(): string {
   return [
