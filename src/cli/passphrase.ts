@@ -26,12 +26,15 @@ export async function askPassphrase({ twice }: { twice: boolean }): Promise<stri
 }
 
 async function ask(question: string): Promise<string> {
-  process.stderr.write(question);
-  // What is typed goes nowhere.
+  // What is typed goes nowhere, from the moment that the question is there.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
+  process.stderr.write(question);
   try {
     return await terminal.question('');
+  } catch (cause) {
+    // Ctrl-C and Ctrl-D.
+    throw new OperatorError(PROBLEMS.passphraseEmpty(), { exitCode: 2, cause });
   } finally {
     terminal.close();
     process.stderr.write('\n');

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sendScan } from '../../src/sandbox/device.ts';
 import { bundleFile } from '../support/bundle.ts';
 import { type ChildSite, runScanferry, startChildSite } from '../support/child-site.ts';
-import { type RunningProcess, runOrThrow, startProcess } from '../support/processes.ts';
+import { type RunningProcess, runCommand, runOrThrow, startProcess } from '../support/processes.ts';
 import { arrivedFor } from '../support/site.ts';
 
 const PASSPHRASE = 'four copiers and no time';
@@ -199,6 +199,16 @@ describe('is told in one sentence', () => {
     const { code, stderr } = await site.scanferry('backup', inFolder('box.backup'));
     expect(code).toBe(2);
     expect(stderr).toContain('A backup needs a passphrase, and none was given.');
+  });
+
+  test('when whoever is asked for the passphrase leaves', async () => {
+    const terminal = path.join(import.meta.dirname, '../support/at_terminal.py');
+    const backup = [await bundleFile(), 'backup', inFolder('box.backup'), '--data', site.dataDir];
+    const steps = JSON.stringify([['Passphrase: ', '\x03']]);
+    const { code, stdout } = await runCommand('python3', [terminal, steps, process.execPath, ...backup]);
+    expect(code).toBe(2);
+    expect(stdout).toContain('A backup needs a passphrase, and none was given.');
+    expect(stdout).not.toContain('unexpected');
   });
 
   test('when the file is there already, and --force replaces it', async () => {

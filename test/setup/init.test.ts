@@ -231,7 +231,7 @@ async function atTerminal(steps: readonly Step[]): Promise<CommandResult> {
     inFolder('answers.yaml'),
     `dns: ['127.0.0.1:${addresses.dns.port}']\nserver: { ca: ca.pem, ${submissionServer()} }\n`,
   );
-  const script = path.join(import.meta.dirname, 'support/at_terminal.py');
+  const script = path.join(import.meta.dirname, '../support/at_terminal.py');
   const command = [
     process.execPath,
     await bundleFile(),
