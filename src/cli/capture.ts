@@ -3,13 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { CommandOutput } from '../control/commands.ts';
+import { wrapText } from '../core/break-lines.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { rawProfiles } from '../profiles/catalogue.generated.ts';
 import { checkProfiles } from '../profiles/check.ts';
 import type { CliContext } from './context.ts';
 import { usage } from './filter.ts';
-import { formatCount, wrapText } from './output.ts';
+import { formatCount } from './output.ts';
 import { PROBLEMS } from './problems.ts';
 
 interface Options {

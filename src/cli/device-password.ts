@@ -1,12 +1,12 @@
 /** `scanferry devices password`: a login whose password fits the device, stored by the box and printed once. */
 import { openSecretStore } from '../config/secret-store.ts';
 import { PROBLEMS as CONTROL_PROBLEMS } from '../control/problems.ts';
+import { wrapText } from '../core/break-lines.ts';
 import { OperatorError } from '../core/errors.ts';
 import { suitablePassword } from '../profiles/passwords.ts';
 import type { DeviceProfile } from '../profiles/types.ts';
 import type { CliContext } from './context.ts';
 import { usage } from './filter.ts';
-import { wrapText } from './output.ts';
 import { PROBLEMS } from './problems.ts';
 
 const ID = /^[a-z0-9-]{1,64}$/;

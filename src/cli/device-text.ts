@@ -1,6 +1,7 @@
 /** Devices as a person reads them: the list, and one of them beside its profile. */
 import type { CommandOutput } from '../control/commands.ts';
-import { formatTable, formatTime, wrapText } from './output.ts';
+import { wrapText } from '../core/break-lines.ts';
+import { formatTable, formatTime } from './output.ts';
 
 type Row = CommandOutput<'devices.list'>[number];
 type Detail = CommandOutput<'devices.show'>;

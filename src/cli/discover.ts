@@ -5,17 +5,11 @@ import { loadConfig } from '../config/load.ts';
 import { givenDataDir, locateConfig } from '../config/locate.ts';
 import type { Config } from '../config/schema.ts';
 import { isNotRunning } from '../control/client.ts';
+import { wrapText } from '../core/break-lines.ts';
 import type { DiscoveryStep, FoundDevice, SearchSummary } from '../discovery/types.ts';
 import type { CliContext } from './context.ts';
 import { usage } from './filter.ts';
-import {
-  createLiveTable,
-  formatCount,
-  formatDuration,
-  formatTime,
-  type LiveTable,
-  wrapText,
-} from './output.ts';
+import { createLiveTable, formatCount, formatDuration, formatTime, type LiveTable } from './output.ts';
 
 interface Options {
   network?: string;

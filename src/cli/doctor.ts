@@ -2,11 +2,12 @@
 import { type Command, Option } from 'commander';
 import { type ControlClient, isNotRunning } from '../control/client.ts';
 import type { DoctorRequest } from '../control/protocol.ts';
+import { wrapText } from '../core/break-lines.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { type DoctorLine, GROUPS, type Group } from '../doctor/types.ts';
 import { worst } from '../health/metric.ts';
 import type { CliContext } from './context.ts';
-import { formatCount, wrapText } from './output.ts';
+import { formatCount } from './output.ts';
 
 export function addDoctorCommand(program: Command, context: CliContext): void {
   program

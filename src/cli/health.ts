@@ -1,16 +1,10 @@
 /** `scanferry health`: every reading of the running agent, and what is not well. */
 import type { Command } from 'commander';
+import { wrapText } from '../core/break-lines.ts';
 import { type HealthProblem, problemsOf } from '../health/problem-list.ts';
 import type { Grade, HealthReport, MetricFamily, Reading } from '../health/types.ts';
 import type { CliContext } from './context.ts';
-import {
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatTable,
-  formatTlsVersion,
-  wrapText,
-} from './output.ts';
+import { formatBytes, formatCount, formatDuration, formatTable, formatTlsVersion } from './output.ts';
 
 export function addHealthCommand(program: Command, context: CliContext): void {
   program

@@ -1,7 +1,8 @@
 /** One message as text: where it came from, what became of each recipient, every attempt with its verbatim reply. */
 import type { CommandOutput } from '../control/commands.ts';
+import { wrapText } from '../core/break-lines.ts';
 import { repairText } from '../core/repairs.ts';
-import { formatBytes, formatTable, formatTime, formatTlsVersion, wrapText } from './output.ts';
+import { formatBytes, formatTable, formatTime, formatTlsVersion } from './output.ts';
 
 export type MessageDetail = CommandOutput<'history.list'>[number];
 type Attempt = MessageDetail['attempts'][number];

@@ -1,5 +1,5 @@
 /** How the command line prints: tables for people, JSON for scripts, sentences for errors. */
-import { breakLines } from '../core/break-lines.ts';
+import { TEXT_COLUMNS, wrapText } from '../core/break-lines.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/durations.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
@@ -45,7 +45,7 @@ export function formatTable(
         .join(GAP)
         .trimEnd();
       const note = notes[index - 1] ?? '';
-      return note === '' ? [line] : [line, wrapText(note, NOTE_INDENT, terminalWidth ?? WIDTH)];
+      return note === '' ? [line] : [line, wrapText(note, NOTE_INDENT, terminalWidth ?? TEXT_COLUMNS)];
     })
     .join('\n');
 }
@@ -58,7 +58,7 @@ export interface LiveTable {
 /** A table whose rows are printed as they come, so its columns are as wide as they were declared, or narrower. */
 export function createLiveTable(output: Output, columns: Readonly<Record<string, number>>): LiveTable {
   const natural = Object.values(columns);
-  const widths = fitWidths(natural, Math.min(output.width ?? WIDTH, WIDTH));
+  const widths = fitWidths(natural, Math.min(output.width ?? TEXT_COLUMNS, TEXT_COLUMNS));
   const print = (cells: readonly string[]): void =>
     output.line(
       cells
@@ -72,15 +72,13 @@ export function createLiveTable(output: Output, columns: Readonly<Record<string,
       if (!hasHeader) print(Object.keys(columns));
       hasHeader = true;
       print(cells);
-      for (const note of notes) output.line(wrapText(note, NOTE_INDENT, output.width ?? WIDTH));
+      for (const note of notes) output.line(wrapText(note, NOTE_INDENT, output.width ?? TEXT_COLUMNS));
     },
   };
 }
 
 const GAP = '  ';
 const NOTE_INDENT = 4;
-/** Fits beside a prompt in most terminals, and in a mail that quotes it. */
-const WIDTH = 100;
 /** A cell that is cut further says nothing. */
 const CELL_MIN = 8;
 
@@ -99,12 +97,6 @@ function fitWidths(natural: readonly number[], terminalWidth: number): number[] 
 
 function cut(cell: string, width: number): string {
   return cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`;
-}
-
-/** Breaks a sentence between words so that each line, its indent included, has at most `width` columns, 100 at most. */
-export function wrapText(text: string, indent: number, width = WIDTH): string {
-  const lines = breakLines(text, Math.min(width, WIDTH) - indent);
-  return lines.map((line) => `${' '.repeat(indent)}${line}`).join('\n');
 }
 
 /** A number with its noun, such as `1 recipient` or `3 recipients`. */

@@ -1,4 +1,6 @@
 /** How a profile, and what the catalogue makes of a device, are told to a person. */
+
+import { wrapText } from '../core/break-lines.ts';
 import { claimsOf, covers } from '../profiles/claims.ts';
 import type { Candidate, Identification } from '../profiles/identify.ts';
 import { parentOf } from '../profiles/inherit.ts';
@@ -9,7 +11,7 @@ import type { SetupWay } from '../profiles/schema-setup.ts';
 import { SIGNALS } from '../profiles/signals.ts';
 import { rangeInWords } from '../profiles/summary.ts';
 import type { DeviceProfile, Evidence } from '../profiles/types.ts';
-import { formatTable, wrapText } from './output.ts';
+import { formatTable } from './output.ts';
 
 export function formatMatch(
   { verdict, sentence, profile, model, firmware, advice, candidates }: Identification & { advice: string[] },

@@ -1,8 +1,9 @@
 /** `scanferry routes`: the ways out, and pausing or resuming one by hand. */
 import type { Command } from 'commander';
 import type { CommandOutput } from '../control/commands.ts';
+import { wrapText } from '../core/break-lines.ts';
 import type { CliContext } from './context.ts';
-import { formatCount, formatDuration, formatTable, wrapText } from './output.ts';
+import { formatCount, formatDuration, formatTable } from './output.ts';
 
 type RouteStatus = CommandOutput<'routes.list'>[number];
 

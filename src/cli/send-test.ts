@@ -1,9 +1,9 @@
 /** `scanferry send-test`: a test scan through the whole way, each step as it happens. */
 import type { Command } from 'commander';
 import { type SendTestStep, sendTestRequest } from '../control/protocol.ts';
+import { wrapText } from '../core/break-lines.ts';
 import type { CliContext } from './context.ts';
 import { usage } from './filter.ts';
-import { wrapText } from './output.ts';
 
 export function addSendTestCommand(program: Command, context: CliContext): void {
   program

@@ -11,3 +11,12 @@ export function breakLines(text: string, columns: number): string[] {
   }
   return lines;
 }
+
+/** Fits beside a prompt in most terminals, and in a mail that quotes it. */
+export const TEXT_COLUMNS = 100;
+
+/** Breaks a sentence so that each line, its indent included, has at most `width` columns, and no more than a reader follows. */
+export function wrapText(text: string, indent: number, width = TEXT_COLUMNS): string {
+  const lines = breakLines(text, Math.min(width, TEXT_COLUMNS) - indent);
+  return lines.map((line) => `${' '.repeat(indent)}${line}`).join('\n');
+}

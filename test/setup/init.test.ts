@@ -325,6 +325,48 @@ describe('at a terminal', () => {
     expectNothingWritten();
   });
 
+  describe('where there is a config already', () => {
+    const OLD = 'site: { id: old }\n';
+    const asked = 'There is a config';
+    beforeEach(() => writeFileSync(inFolder('scanferry.yaml'), OLD));
+    const kept = () => readdirSync(folder).filter((name) => name.startsWith('scanferry.yaml.before-init-'));
+
+    test.each([
+      ['no', 'no\r'],
+      ['Enter', ENTER],
+      ['something else', 'perhaps\r'],
+    ])('%s leaves it as it is', async (_name, typed) => {
+      const { code, stdout } = await atTerminal([['Go on? yes or no [no]: ', typed]]);
+      expect(code).toBe(2);
+      expect(stdout.replace(/\s+/g, ' ')).toContain(`${asked} ${inFolder('scanferry.yaml')} already.`);
+      expect(stdout).toContain('--force');
+      expect(readFileSync(inFolder('scanferry.yaml'), 'utf8')).toBe(OLD);
+      expect(kept()).toEqual([]);
+    });
+
+    test('Ctrl-C leaves it too', async () => {
+      const { code, stdout } = await atTerminal([['Go on? yes or no [no]: ', CTRL_C]]);
+      expect(code).toBe(1);
+      expect(stdout).toContain('nothing was written');
+      expect(readFileSync(inFolder('scanferry.yaml'), 'utf8')).toBe(OLD);
+    });
+
+    test('yes replaces it at the end, and keeps it beside the new one', async () => {
+      const { code, stdout } = await atTerminal([
+        ['Go on? yes or no [no]: ', 'yes\r'],
+        ...untilSecret,
+        ['not shown): ', `${secret}\r`],
+        ...untilTest(),
+        ['back [yes]: ', ENTER],
+      ]);
+      expect(code).toBe(0);
+      const [old = ''] = kept();
+      expect(stdout).toContain(old);
+      expect(readFileSync(inFolder(old), 'utf8')).toBe(OLD);
+      expect(readFileSync(inFolder('scanferry.yaml'), 'utf8')).toContain('id: berlin-hq');
+    });
+  });
+
   test('without one it says how to do without', async () => {
     const { code, stderr } = await runScanferry(['init', ...place()]);
     expect(code).toBe(2);
