@@ -1,6 +1,6 @@
 /** The words of the fleet: how a site stands as seen from the broker. */
 import type { Explanation } from '../core/errors.ts';
-import type { Grade } from '../health/types.ts';
+import type { DeviceHealth, Grade } from '../health/types.ts';
 
 /**
  * Whether a site is there: `silent` says online but sends nothing; `stopped` is off because somebody wanted it;
@@ -47,17 +47,8 @@ export interface SiteProblem extends Explanation {
   grade: Grade;
 }
 
-export interface SiteDevice {
-  id: string;
-  profile: string | null;
-  lastSeenAt: number | null;
-  lastMessageAt: number | null;
-  accepted: number;
-  delivered: number;
-  failed: number;
-  waiting: number;
-  tls: string | null;
-  grade: Grade;
+/** As the site's own health has it. */
+export interface SiteDevice extends Omit<DeviceHealth, 'address' | 'why'> {
   problem: Explanation | null;
 }
 
