@@ -28,8 +28,6 @@ export interface Authority {
   /** The certificate that devices import as trusted. */
   readonly rootPem: string;
   readonly rootDer: Buffer;
-  /** Epoch milliseconds. */
-  readonly serverExpiresAt: number;
   /** Makes a new server certificate when the time has come; true when it did. */
   renewIfDue(): Promise<boolean>;
 }
@@ -131,9 +129,6 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
     certificate: async () => ({ key: server.key, cert: server.cert }),
     rootPem: root.cert,
     rootDer: new X509Certificate(root.cert).raw,
-    get serverExpiresAt() {
-      return new X509Certificate(server.cert).validToDate.getTime();
-    },
     renewIfDue,
   };
 }

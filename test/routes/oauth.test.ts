@@ -188,6 +188,23 @@ test('shows a device code, waits for nobody, and sends once the person has signe
   expect(bench.log.lines.filter(({ event }) => event === 'route.device-code')).toHaveLength(1);
 });
 
+test('a person who declines is shown another code at the next try', async () => {
+  bench.sandbox.tenant.deviceCodeIntervalS = 0.01;
+  const route = bench.oauth({ clientSecret: undefined, deviceCode: true });
+  const linesOf = (wanted: string) => bench.log.lines.filter(({ event }) => event === wanted);
+  await send(route);
+  const first = String(linesOf('route.device-code')[0]?.fields?.['code']);
+  bench.sandbox.tenant.declineDeviceCode(first);
+  await expect.poll(() => linesOf('route.device-code-ended')).toHaveLength(1);
+
+  const { fault } = await send(route);
+  const second = String(linesOf('route.device-code')[1]?.fields?.['code']);
+  expect(second).not.toBe(first);
+  expect(fault?.why.code).toBe('route.sign-in.waiting');
+  expect(fault?.why.advice).toContain(second);
+  await route.stop();
+});
+
 test('explains a device code that the tenant blocks', async () => {
   bench.sandbox.tenant.deviceCodeBlocked = true;
   bench.sandbox.tenant.deviceCodeIntervalS = 0.01;
