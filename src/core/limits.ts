@@ -380,7 +380,7 @@ export const LIMITS = {
   sendTestAttemptsMax: 1000,
   /** Doctor: checks under way at once; most of them wait for the network. */
   doctorChecksAtOnceMax: 8,
-  /** Doctor: one check; a host that swallows packets at every address takes three connects of 15 s. */
+  /** Doctor: one check; several mail hosts that swallow packets take a connect of 15 s each. */
   doctorCheckMaxMs: MINUTE,
   /** Doctor: a look at one SMTP server, handshake included, and a reply of it. */
   doctorLookMaxMs: 15 * SECOND,

@@ -22,7 +22,9 @@ export function diagnose(
   { only }: DoctorOptions,
   signal: AbortSignal,
 ): AsyncGenerator<DoctorLine> {
-  const checks = checksFor(deps).filter(({ group }) => only === undefined || only.includes(group));
+  // A config that can't be used leaves out the checks that need one: why must be told, whatever was asked for.
+  const groups = only !== undefined && deps.config === null ? [...only, 'config'] : only;
+  const checks = checksFor(deps).filter(({ group }) => groups === undefined || groups.includes(group));
   return runChecks(checks, deps, signal);
 }
 

@@ -1,4 +1,4 @@
-/** Opens a TCP connection to the first address that answers. */
+/** Opens a TCP connection to an address that answers. */
 import { createConnection, type Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
@@ -34,6 +34,35 @@ export async function connectFirst(
   throw failure;
 }
 
+/**
+ * As `connectFirst`, all at once: where packets are swallowed, one after the other takes too long for someone who waits.
+ * @throws RouteFailure of the first address, AttemptAborted
+ */
+export async function connectAny(
+  addresses: readonly string[],
+  endpoint: Endpoint,
+  options: Bounds & { log: Log },
+): Promise<Socket> {
+  const found = new AbortController();
+  const bounds = { ...options, signal: AbortSignal.any([options.signal, found.signal]) };
+  const tries = addresses.map((address) => connectOne(address, endpoint, bounds));
+  try {
+    const socket = await Promise.any(tries);
+    for (const other of tries) void other.then((late) => late === socket || dropped(late)).catch(() => {});
+    return socket;
+  } catch (error) {
+    if (!(error instanceof AggregateError)) throw error;
+    throw error.errors[0] ?? connectionFailure('route.name-without-address', endpoint.host);
+  } finally {
+    found.abort();
+  }
+}
+
+function dropped(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.destroy();
+}
+
 async function connectOne(address: string, { host, port }: Endpoint, bounds: Bounds): Promise<Socket> {
   const where = address === host ? `${host}:${port}` : `${host} [${address}]:${port}`;
   const upstream = { host, address, port, tls: null };
@@ -53,8 +82,7 @@ async function connectOne(address: string, { host, port }: Endpoint, bounds: Bou
     return socket;
   } catch (error) {
     // A late error of a socket nobody waits for any more has nothing left to tell.
-    socket.on('error', () => {});
-    socket.destroy();
+    dropped(socket);
     throw error;
   }
 }

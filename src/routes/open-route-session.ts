@@ -8,11 +8,11 @@ import { openSession, type SmtpSession } from './smtp-session.ts';
 import type { RouteDeps } from './types.ts';
 
 /** Makes a function that opens a session with one host. It throws RouteFailure, SessionRefused, AttemptAborted. */
-export function createSessionOpener(deps: RouteDeps, tls: SecureContext) {
+export function createSessionOpener(deps: RouteDeps, tls: SecureContext, connect = connectFirst) {
   return async (endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSession> => {
     const bounds = { clock: deps.clock, signal };
     const addresses = await findAddresses(deps.resolver, endpoint.host, bounds);
-    const socket = await connectFirst(addresses, endpoint, { ...bounds, log: deps.log });
+    const socket = await connect(addresses, endpoint, { ...bounds, log: deps.log });
     return await openSession(socket, endpoint, { ...bounds, log: deps.log, hostname: deps.hostname, tls });
   };
 }

@@ -6,6 +6,7 @@
 import type { Explanation } from '../core/errors.ts';
 import type { Reply, RouteFault, UpstreamFacts } from '../core/outcome.ts';
 import type { CertificateFacts } from './certificates.ts';
+import { connectAny } from './connect.ts';
 import type { ServerExtensions } from './extensions.ts';
 import { AttemptAborted, connectionFailure, RouteFailure } from './failure.ts';
 import { findMailHosts } from './names.ts';
@@ -105,7 +106,7 @@ async function* openSession(
     ca: settings.ca,
     certificate: settings.kind === 'connector' ? settings.certificate : undefined,
   });
-  const open = createSessionOpener(deps, tls);
+  const open = createSessionOpener(deps, tls, connectAny);
   const { port } = settings;
   let session: SmtpSession;
   try {

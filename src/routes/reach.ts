@@ -1,6 +1,6 @@
 /** Whether a host can be reached at all: its mail hosts, its addresses, and a TCP connection that is closed at once. */
 import type { RouteFault } from '../core/outcome.ts';
-import { connectFirst, type Endpoint } from './connect.ts';
+import { connectAny, type Endpoint } from './connect.ts';
 import { AttemptAborted, RouteFailure } from './failure.ts';
 import { findAddresses, findMailHosts } from './names.ts';
 import type { RouteDeps } from './types.ts';
@@ -26,33 +26,19 @@ export function lookUpAddresses(
   return answered(() => findAddresses(resolver, host, { clock, signal }));
 }
 
-/**
- * Connects to all addresses at once and closes: where packets are swallowed, one after the other takes too long for
- * someone who waits. The fault is that of the first.
- * @returns the address that answered. @throws AttemptAborted
- */
+/** Connects and closes. @returns the address that answered. @throws AttemptAborted */
 export function tryConnection(
   endpoint: Endpoint,
   addresses: readonly string[],
   { clock, log, signal }: Pick<RouteDeps, 'clock' | 'log'> & { signal: AbortSignal },
 ): Promise<Answered<string>> {
-  const found = new AbortController();
-  const options = { clock, log, signal: AbortSignal.any([signal, found.signal]) };
   return answered(async () => {
-    const tries = addresses.map(async (address) => {
-      const socket = await connectFirst([address], endpoint, options);
-      // The server's greeting is on its way and nobody reads it; a reset that follows tells nothing.
-      socket.on('error', () => {});
-      socket.destroy();
-      return address;
-    });
-    try {
-      return await Promise.any(tries);
-    } catch (error) {
-      throw error instanceof AggregateError ? error.errors[0] : error;
-    } finally {
-      found.abort();
-    }
+    const socket = await connectAny(addresses, endpoint, { clock, log, signal });
+    const address = socket.remoteAddress ?? '';
+    // The server's greeting is on its way and nobody reads it; a reset that follows tells nothing.
+    socket.on('error', () => {});
+    socket.destroy();
+    return address;
   });
 }
 

@@ -180,6 +180,11 @@ describe('without an agent', () => {
     ]);
   });
 
+  test('a config that is wrong is told also where only what needs it was asked for', async () => {
+    const lines = await bench.diagnose('site: { id: Wrong Name }\n', ['network', 'routes']);
+    expect(lines.map(({ group, why }) => `${group} ${why?.code}`)).toContain('config doctor.config-error');
+  });
+
   test('a config that is wrong is told line by line, with everything that needs none', async () => {
     const lines = await bench.diagnose('site: { id: Wrong Name }\nroutes: [{ id: x, kind: pigeon }]\n');
     expect(new Set(lines.map(({ group }) => group))).toEqual(new Set(['box', 'config']));
