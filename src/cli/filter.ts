@@ -78,6 +78,14 @@ export function pageLimit(command: string, text: string, max: number): number {
   throw usage(command, `--limit takes a number from 1 to ${max}.`);
 }
 
+/** Reads `--before`; throws OperatorError for what is no message id. */
+export function pageBefore(command: string, text: string | undefined): string | null {
+  if (text === undefined || MESSAGE_ID.test(text)) return text ?? null;
+  throw usage(command, '--before takes the id of a message, as the line below a page shows it.');
+}
+
+const MESSAGE_ID = /^[0-9a-z]{16}$/;
+
 /** A page and where the next one begins: `--before` takes it. */
 export interface ListPage<M> {
   messages: M[];

@@ -2,7 +2,15 @@
 import type { Command } from 'commander';
 import type { RecipientState } from '../core/message.ts';
 import type { CliContext } from './context.ts';
-import { type FilterOptions, filterOf, nextPageHint, pageLimit, pageOf, withFilter } from './filter.ts';
+import {
+  type FilterOptions,
+  filterOf,
+  nextPageHint,
+  pageBefore,
+  pageLimit,
+  pageOf,
+  withFilter,
+} from './filter.ts';
 import { formatHistory } from './message-text.ts';
 
 const SETTLED: RecipientState[] = ['delivered', 'failed', 'cancelled'];
@@ -26,7 +34,7 @@ async function show(context: CliContext, options: HistoryOptions): Promise<void>
   const found = await context.client().call('history.list', {
     filter: { ...filterOf('history', options), states: options.state ?? SETTLED },
     limit: limit + 1,
-    before: options.before ?? null,
+    before: pageBefore('history', options.before),
   });
   const { messages, next } = pageOf(found, limit);
   if (context.asJson()) return context.output.json({ messages, next });

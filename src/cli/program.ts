@@ -9,6 +9,7 @@ import { type CliContext, type CliDeps, createContext } from './context.ts';
 import { addDevicesCommand } from './devices.ts';
 import { addDiscoverCommand } from './discover.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { usage } from './filter.ts';
 import { addFleetCommand } from './fleet.ts';
 import { addHealthCommand } from './health.ts';
 import { addHistoryCommand } from './history.ts';
@@ -72,7 +73,17 @@ export function createProgram(deps: CliDeps): { program: Command; context: CliCo
     .showHelpAfterError('Add --help to see how it is used.');
   const context = createContext(deps, () => program.opts());
   for (const add of COMMANDS) add(program, context);
+  for (const group of program.commands) group.hook('preSubcommand', refuseUnknown);
   return { program, context };
+}
+
+/** A word that is no command of the group would else be told as an argument too many of its default one. */
+function refuseUnknown(group: Command, chosen: Command): void {
+  const [word] = group.args;
+  if (word === undefined || word.startsWith('-') || word === chosen.name()) return;
+  if (chosen.registeredArguments.length > 0) return;
+  const names = group.commands.map((command) => command.name());
+  throw usage(group.name(), `${group.name()} has no command ${word}, but ${names.join(', ')}.`);
 }
 
 /** Parses `argv` (without node and script), runs the command, returns the exit code. Never throws. */

@@ -8,6 +8,7 @@ import {
   type FilterOptions,
   filterOf,
   nextPageHint,
+  pageBefore,
   pageLimit,
   pageOf,
   usage,
@@ -64,7 +65,7 @@ async function list(
   const found = await context.client().call('queue.list', {
     filter: { ...filterOf('queue', options), states: options.state ?? UNFINISHED },
     limit: limit + 1,
-    before: options.before ?? null,
+    before: pageBefore('queue', options.before),
   });
   const { messages, next } = pageOf(found, limit);
   if (context.asJson()) return context.output.json({ messages, next });

@@ -122,6 +122,27 @@ describe('a flag that does not exist', () => {
   });
 });
 
+test.each(['queue', 'routes', 'secret', 'devices', 'fleet'])(
+  'a command that %s does not have ends with 2, and those it has are named',
+  async (group) => {
+    const { code, stdout, stderr } = await runHere(`${group} frobnicate`, ['--data', folder]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expectOneSentence(stderr);
+    expect(stderr).toMatch(
+      new RegExp(`${group} has no command frobnicate, but \\w+, |unknown command 'frobnicate'`),
+    );
+  },
+);
+
+test.each([
+  ['queue list', '--before'],
+  ['history', '--before'],
+])('%s with a page that begins nowhere ends with 2', async (name, option) => {
+  const { code, stderr } = await runHere(name, [option, 'zzz', '--data', folder]);
+  expect(code).toBe(2);
+  expectOneSentence(stderr);
+});
+
 describe('a config that was named and', () => {
   const cases = [
     ['is not there', 'missing.yaml'],
