@@ -3,6 +3,7 @@ import {
   chownSync,
   closeSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -52,14 +53,17 @@ function writeSynced(file: string, content: string | Buffer, mode: number): void
   try {
     // Not writeSync: where the disk is nearly full it writes what has room, and says so by no error (write(2)).
     writeFileSync(handle, content);
-    if (isRoot()) {
-      const { uid, gid } = statSync(path.dirname(file));
-      fchownSync(handle, uid, gid);
-    }
+    if (isRoot()) giveAway(handle, path.dirname(file));
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
+}
+
+function giveAway(handle: number, directory: string): void {
+  const [folder, own] = [statSync(directory), fstatSync(handle)];
+  // Some file systems refuse even to be asked for the owner there is.
+  if (own.uid !== folder.uid || own.gid !== folder.gid) fchownSync(handle, folder.uid, folder.gid);
 }
 
 function syncFolder(directory: string): void {

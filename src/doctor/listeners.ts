@@ -94,14 +94,24 @@ async function* checkListener(
     yield unreachable(name, where, first.error);
     return;
   }
-  if (listener.tls === 'https' && first.banner !== null && !first.banner.includes(' 200 '))
-    yield fail(name, first.banner, PROBLEMS.pageOdd(where, first.banner));
-  else yield ok(name, `answers: ${first.banner ?? 'by TLS'}`);
+  yield answerFinding(name, where, { listener, look: first });
   if (listener.tls === 'none') return;
   yield* checkCertificate(name, first, intake.hostname, context);
   const offered: SecureVersion[] = [];
   for (const version of VERSIONS) if (isOffered(await look(version))) offered.push(version);
   yield judgeVersions(name, { listener, isTrusted: from.isTrusted, offered });
+}
+
+function answerFinding(
+  name: string,
+  where: string,
+  { listener, look }: { listener: Listener; look: SmtpLook },
+): Finding {
+  const { banner, tls, error } = look;
+  const isOdd = listener.tls === 'https' && tls !== null && !banner?.includes(' 200 ');
+  if (!isOdd) return ok(name, `answers: ${banner ?? 'by TLS'}`);
+  const answer = banner ?? describeError(error);
+  return fail(name, answer, PROBLEMS.pageOdd(where, answer));
 }
 
 function unreachable(name: string, where: string, error: Error | null): Finding {

@@ -68,7 +68,7 @@ async function tryWay({ port, ways, host: findHost }: Way, context: CheckContext
     return ok(name, `open to ${host.value} over ${family} (${reached.value}); ${unneeded}`);
   }
   const isSilent = reached.fault.why.code === 'route.timeout';
-  const sentence = (isSilent ? silence : closed)(`${host.value}:${port}`, reached.fault);
+  const sentence = isSilent ? silence(host.value, port) : closed(host.value, port, reached.fault);
   return warn(
     name,
     `${isSilent ? 'no answer' : 'closed'}; ${unneeded}`,
@@ -76,10 +76,11 @@ async function tryWay({ port, ways, host: findHost }: Way, context: CheckContext
   );
 }
 
-function silence(where: string): string {
-  return `Nothing comes back from ${where}, not even a refusal: a firewall or the internet provider swallows the packets, as many do on port 25.`;
+function silence(host: string, port: number): string {
+  const often = port === 25 ? ', as many do on this port' : '';
+  return `Nothing comes back from ${host}:${port}, not even a refusal: a firewall or the internet provider swallows the packets${often}.`;
 }
 
-function closed(where: string, { why: { cause } }: RouteFault): string {
-  return `${where} can't be reached: ${cause.charAt(0).toLowerCase()}${cause.slice(1)}`;
+function closed(host: string, port: number, { why: { cause } }: RouteFault): string {
+  return `${host}:${port} can't be reached: ${cause.charAt(0).toLowerCase()}${cause.slice(1)}`;
 }
