@@ -167,8 +167,10 @@ export const LIMITS = {
   routeDataBlockMaxMs: 3 * MINUTE,
   /** A reply longer than this ends the connection; one of 1 MiB is still read, so that a 250 counts. */
   routeReplyBytesMax: 2 * 1024 * KIB,
-  /** A signed-in connection without work is closed: the mailbox has only three. */
+  /** A connection without work is closed: a mailbox has only three, and an MX counts who stays. */
   routeIdleMaxMs: 5 * SECOND,
+  /** Age past which a connection takes no further message: Microsoft's MX cuts one at some 20 minutes (4.4.1). */
+  routeConnectionAgeMaxMs: 3 * MINUTE,
   /** Messages over one connection, so that a balanced host is found again now and then. */
   routeMessagesPerConnectionMax: 50,
   /** Saying goodbye: after it the socket is cut. */

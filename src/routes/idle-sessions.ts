@@ -1,4 +1,4 @@
-/** Signed-in connections that wait a moment for the next message, so that a batch of scans needs one sign-in. */
+/** Connections that wait a moment for the next message, so that a batch of scans needs one handshake and one sign-in. */
 import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { SmtpSession } from './smtp-session.ts';
@@ -30,8 +30,7 @@ export function createIdleSessions(clock: Clock, sessionsMax: number): IdleSessi
       return null;
     },
     keep(session) {
-      const isWorn = session.messages() >= LIMITS.routeMessagesPerConnectionMax;
-      if (isStopped || isWorn || kept.size >= sessionsMax) return session.quit();
+      if (isStopped || isWorn(session) || kept.size >= sessionsMax) return session.quit();
       const timer = clock.schedule(LIMITS.routeIdleMaxMs, () => {
         forget(session);
         session.quit();
@@ -46,4 +45,9 @@ export function createIdleSessions(clock: Clock, sessionsMax: number): IdleSessi
       }
     },
   };
+}
+
+function isWorn(session: SmtpSession): boolean {
+  const { routeMessagesPerConnectionMax, routeConnectionAgeMaxMs } = LIMITS;
+  return session.messages() >= routeMessagesPerConnectionMax || session.ageMs() >= routeConnectionAgeMaxMs;
 }

@@ -1,19 +1,20 @@
-/** What both ways over port 25 share: the MX is looked up, and each message has a connection of its own. */
+/** What both ways over port 25 share: the MX is looked up, and messages that follow each other share a connection. */
 import type { SecureContext } from 'node:tls';
 import { deliver, type Way } from './deliver.ts';
+import { createIdleSessions } from './idle-sessions.ts';
 import { findMailHosts } from './names.ts';
 import { createSessionOpener, openFirst } from './open-route-session.ts';
 import { shapeForMx } from './rewrite.ts';
 import type { ConnectorSettings, DirectSendSettings } from './settings.ts';
 import type { Route, RouteDeps } from './types.ts';
 
-/** Connections are not reused: Microsoft's MX cuts long sessions (4.4.1, facts of GitHub haraka/Haraka#2321). */
 export function createMxRoute(
   settings: ConnectorSettings | DirectSendSettings,
   deps: RouteDeps,
   tls: SecureContext,
 ): Omit<Route, 'canCarry'> {
   const open = createSessionOpener(deps, tls);
+  const idle = createIdleSessions(deps.clock, settings.limits.connections);
   const ownDomains = [settings.domain, ...('domains' in settings ? settings.domains : [])];
   const hasCertificate = settings.kind === 'connector' && settings.certificate !== undefined;
   const way: Way = {
@@ -22,7 +23,9 @@ export function createMxRoute(
     ownDomains,
     log: deps.log,
     clock: deps.clock,
-    async acquire(signal) {
+    async acquire(signal, isFreshWanted) {
+      const kept = isFreshWanted ? null : idle.take();
+      if (kept !== null) return { session: kept, isKept: true };
       const bounds = { clock: deps.clock, signal };
       const hosts =
         settings.host === undefined
@@ -31,7 +34,7 @@ export function createMxRoute(
       const session = await openFirst(hosts, (host) => open({ host, port: settings.port }, signal), deps.log);
       return { session, isKept: false };
     },
-    release: (session) => session.quit(),
+    release: (session) => idle.keep(session),
     shape: (header, head) => shapeForMx(header, head, { hasCertificate }),
   };
   return {
@@ -40,6 +43,6 @@ export function createMxRoute(
     limits: settings.limits,
     ownDomains,
     deliver: (message, signal) => deliver(way, message, signal),
-    stop: async () => {},
+    stop: async () => idle.stop(),
   };
 }

@@ -42,6 +42,8 @@ export interface SmtpSession {
   readonly extensions: ServerExtensions;
   /** Messages sent so far. */
   messages(): number;
+  /** Milliseconds since the server greeted. */
+  ageMs(): number;
   isOpen(): boolean;
   /** @throws RouteFailure, SessionRefused, AttemptAborted; the session is closed then. */
   signIn(credentials: Credentials, signal: AbortSignal): Promise<void>;
@@ -83,12 +85,14 @@ export async function openSession(
     throw line.explain(error);
   }
   const upstream = line.upstream();
+  const openedAt = clock.monotonicMs();
   options.log.debug('route.session-opened', { ...upstream });
 
   return {
     upstream,
     extensions: parseExtensions(dialogue.extensions()),
     messages: () => sent,
+    ageMs: () => clock.monotonicMs() - openedAt,
     isOpen: () => !connection.destroyed,
     async signIn(credentials, signal) {
       try {

@@ -1,5 +1,6 @@
 /** Direct send and connector against the simulated tenant. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.ts';
 import { type Bench, outcomeFor, pem, send, startBench, summary } from './bench.ts';
 
 let bench: Bench;
@@ -29,11 +30,55 @@ test('direct send carries the domains of the tenant only', () => {
   expect(route.domains).toEqual(['contoso.com', 'fabrikam.com']);
 });
 
-test('a message has a connection of its own on port 25', async () => {
+test('messages that follow each other share a connection to port 25', async () => {
   const route = bench.directSend();
   await send(route);
+  const report = await send(route);
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'delivered' });
+  expect(bench.sandbox.sessions().map(({ host }) => host)).toEqual(['mx']);
+});
+
+test('a connection to port 25 that idles is closed', async () => {
+  const route = bench.directSend();
   await send(route);
-  expect(bench.sandbox.sessions().map(({ host }) => host)).toEqual(['mx', 'mx']);
+  await bench.clock.advance(LIMITS.routeIdleMaxMs);
+  await send(route);
+  expect(bench.sandbox.sessions()).toHaveLength(2);
+});
+
+test('a busy connection is given up before Microsoft cuts it for its age', async () => {
+  const route = bench.connector();
+  const stepMs = LIMITS.routeIdleMaxMs - 1;
+  const sent = Math.ceil(LIMITS.routeConnectionAgeMaxMs / stepMs) + 1;
+  for (let count = 0; count < sent; count += 1) {
+    await send(route);
+    await bench.clock.advance(stepMs);
+  }
+  expect(bench.sandbox.sessions()).toHaveLength(1);
+  await send(route);
+  expect(bench.sandbox.sessions()).toHaveLength(2);
+});
+
+test('a connection that has carried its share of messages is given up', async () => {
+  const route = bench.connector();
+  for (let count = 0; count < LIMITS.routeMessagesPerConnectionMax; count += 1) await send(route);
+  expect(bench.sandbox.sessions()).toHaveLength(1);
+  await send(route);
+  expect(bench.sandbox.sessions()).toHaveLength(2);
+});
+
+test('a connection to port 25 that was cut meanwhile costs no try', async () => {
+  const route = bench.directSend();
+  await send(route);
+  bench.sandbox.tenant.replyTo({
+    stage: 'mail',
+    match: 'always',
+    reply: '421 4.4.1 Connection timed out',
+    times: 1,
+  });
+  const report = await send(route);
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'delivered' });
+  expect(bench.sandbox.sessions()).toHaveLength(2);
 });
 
 test('the body passes untouched but for Bcc', async () => {

@@ -389,6 +389,7 @@ test('takes no more of a body than the server reads', async () => {
 test('leaves no timer behind', async () => {
   const { route, clock, server } = await start(() => undefined);
   await send(route);
+  await route.stop();
   await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
   expect(clock.pendingTimers()).toBe(0);
 });
