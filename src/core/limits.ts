@@ -97,7 +97,7 @@ export const LIMITS = {
   noticeDevicesMax: 500,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
-  /** Chunks erased in one go (8 MiB), within a settlement or by the sweep: the next 250 waits for no more. */
+  /** Chunks erased in one commit (8 MiB): the next 250 waits for no more. */
   spoolEraseChunksMax: 128,
   /** Free space is asked of the file system at most this often; `minFreeBytes` covers what comes in between. */
   spoolFreeSpaceAgeMs: SECOND,

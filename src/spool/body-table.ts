@@ -33,12 +33,12 @@ export interface BodyTable {
   unlist(body: BodyWriter): void;
   /** The chunk as it was written, or null when it is damaged or missing. */
   readChunk(body: StoredBody, index: number): Buffer | null;
-  /** Forgets the key and removes the chunks, or lists them for the sweep where they are many. */
+  /** Forgets the key; removes a single chunk, and lists more for the sweep. */
   erase(body: StoredBody): void;
   /** Bodies listed for removal. */
   listed(): number[];
-  /** Removes some chunks of a listed body; false when nothing of it is left. */
-  sweep(number: number): boolean;
+  /** Removes chunks of a listed body, `chunksMax` at most, and returns how many; one that is empty is unlisted. */
+  sweep(number: number, chunksMax: number): number;
 }
 
 export interface BodyTableDeps {
@@ -65,11 +65,21 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
     'UPDATE messages SET has_body = 0, key_slot = NULL WHERE number = ?',
   );
 
-  function sweep(number: number): boolean {
-    const { changes } = removeChunks.run(...childRange(number), LIMITS.spoolEraseChunksMax);
-    if (changes === LIMITS.spoolEraseChunksMax) return true;
-    unlist.run(number);
-    return false;
+  /** Keys of bodies being read: a body is read chunk by chunk, and unwrapping costs as much as opening one. */
+  const opened = new Map<number, { wrapped: Buffer; key: Buffer }>();
+
+  function keyOf(number: number, wrapped: Buffer): Buffer {
+    const known = opened.get(number);
+    if (known?.wrapped.equals(wrapped)) return known.key;
+    const key = unwrapBodyKey(boxKey, number, wrapped);
+    const [oldest] = opened.keys();
+    if (oldest !== undefined && opened.size >= LIMITS.deliveriesMax) opened.delete(oldest);
+    opened.set(number, { wrapped, key });
+    return key;
+  }
+
+  function remove(number: number, chunksMax: number): number {
+    return removeChunks.run(...childRange(number), chunksMax).changes;
   }
 
   return {
@@ -98,8 +108,7 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
       if (wrapped === null || sealed.tag === null) return null;
       const place = { number: body.number, index, isLast: index === body.chunkCount - 1 };
       try {
-        const key = unwrapBodyKey(boxKey, body.number, wrapped);
-        return openChunk(key, place, { bytes: sealed.bytes, tag: sealed.tag });
+        return openChunk(keyOf(body.number, wrapped), place, { bytes: sealed.bytes, tag: sealed.tag });
       } catch {
         // Node says no more than that it can't authenticate the data; the caller names the message.
         return null;
@@ -107,13 +116,19 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
     },
     erase(body) {
       if (!body.hasBody) return;
+      opened.delete(body.number);
       // First the reference, then the slot: it may be another body's at once.
       markErased.run(body.number);
       if (body.keySlot !== null) slots.erase(body.keySlot);
       counters.bodyBytes -= body.bodyBytes;
-      if (sweep(body.number)) list.run(body.number);
+      if (body.chunkCount > 1) list.run(body.number);
+      else remove(body.number, body.chunkCount);
     },
     listed: () => listed.all(),
-    sweep,
+    sweep(number, chunksMax) {
+      const removed = remove(number, chunksMax);
+      if (removed < chunksMax) unlist.run(number);
+      return removed;
+    },
   };
 }

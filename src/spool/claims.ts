@@ -78,8 +78,8 @@ export function nextDueAt({ due, messages }: Store, claims: Claims, filter: Clai
   for (const device of devicesFrom(due, FIRST_TURN.device)) {
     for (const line of due.linesOf(device)) {
       if (!fits(filter, line.domain)) continue;
-      const first = skip(due, line, (row) => isPassed(ownerOf(row.id)));
-      if (first !== null) earliest = Math.min(first.nextAttemptAt, earliest ?? first.nextAttemptAt);
+      const first = firstOf(due, line, (row) => !isPassed(ownerOf(row.id)));
+      if (first !== undefined) earliest = Math.min(first.nextAttemptAt, earliest ?? first.nextAttemptAt);
     }
   }
   return earliest;
@@ -125,15 +125,20 @@ function* devicesFrom(due: DueTable, last: string): Generator<string> {
 
 /** Merges the lines of a device by time. */
 function* dueMessages(due: DueTable, device: string, { filter, dueAt }: ClaimRequest): Generator<number> {
-  let heads = due.linesOf(device).filter(({ domain }) => fits(filter, domain));
+  const lines = due
+    .linesOf(device)
+    .filter(({ domain }) => fits(filter, domain))
+    .map((head) => ({ head, rest: due.following(head) }));
   for (;;) {
-    const first = heads.reduce<DueRow | null>(
-      (best, row) => (best && isBefore(best, row) ? best : row),
+    const first = lines.reduce<(typeof lines)[number] | null>(
+      (best, line) => (best && isBefore(best.head, line.head) ? best : line),
       null,
     );
-    if (first === null || first.nextAttemptAt > dueAt) return;
-    yield ownerOf(first.id);
-    heads = heads.flatMap((row) => (row === first ? (due.following(row) ?? []) : row));
+    if (first === null || first.head.nextAttemptAt > dueAt) return;
+    yield ownerOf(first.head.id);
+    const next = first.rest.next();
+    if (next.done) lines.splice(lines.indexOf(first), 1);
+    else first.head = next.value;
   }
 }
 
@@ -141,10 +146,11 @@ function isBefore(a: DueRow, b: DueRow): boolean {
   return a.nextAttemptAt < b.nextAttemptAt || (a.nextAttemptAt === b.nextAttemptAt && a.id < b.id);
 }
 
-/** The first row of a line, from `row` on, that is not passed over. */
-function skip(due: DueTable, row: DueRow, isPassed: (row: DueRow) => boolean): DueRow | null {
-  let current: DueRow | null = row;
-  while (current !== null && isPassed(current)) current = due.following(current);
+/** The first row of a line, from `row` on, that is wanted. */
+function firstOf(due: DueTable, row: DueRow, isWanted: (row: DueRow) => boolean): DueRow | undefined {
+  const rest = due.following(row);
+  let current: DueRow | undefined = row;
+  while (current !== undefined && !isWanted(current)) current = rest.next().value;
   return current;
 }
 

@@ -20,8 +20,8 @@ export interface DueTable {
   firstLineAfter(device: string): DueRow | null;
   /** Whoever waits longest in each line of a device. */
   linesOf(device: string): DueRow[];
-  /** Who comes next in the same line. */
-  following(row: DueRow): DueRow | null;
+  /** Who comes next in the same line, one after the other; to be used up before the table changes. */
+  following(row: DueRow): Iterator<DueRow, undefined>;
   /** Everybody who waits, whoever waits longest first; for people, not for each delivery. */
   waiting(limit: number): DueRow[];
 }
@@ -29,6 +29,8 @@ export interface DueTable {
 const COLUMNS = 'device, domain, id, next_attempt_at AS nextAttemptAt';
 /** Word for word the condition of the partial index recipients_due. */
 const WAITS = 'next_attempt_at IS NOT NULL';
+/** Rows read at once along a line: at its head stand those being sent, which each search passes over. */
+const READ_AHEAD = 32;
 
 export function createDueTable(db: Database): DueTable {
   const firstAfter = db.prepare<[string], DueRow>(
@@ -46,12 +48,21 @@ export function createDueTable(db: Database): DueTable {
   const next = db.prepare<[string, string, number, number], DueRow>(
     `SELECT ${COLUMNS} FROM recipients WHERE ${WAITS} AND device = ? AND domain = ?
        AND (next_attempt_at, id) > (?, ?)
-     ORDER BY next_attempt_at, id LIMIT 1`,
+     ORDER BY next_attempt_at, id LIMIT ${READ_AHEAD}`,
   );
   const everybody = db.prepare<[number], DueRow>(
     `SELECT ${COLUMNS} FROM recipients WHERE ${WAITS} AND device IS NOT NULL
      ORDER BY next_attempt_at, id LIMIT ?`,
   );
+
+  function* following(row: DueRow): Generator<DueRow, undefined> {
+    for (let last: DueRow | undefined = row; last !== undefined; ) {
+      const rows = next.all(last.device, last.domain, last.nextAttemptAt, last.id);
+      yield* rows;
+      last = rows.length === READ_AHEAD ? rows.at(-1) : undefined;
+    }
+    return undefined;
+  }
 
   return {
     firstLineAfter: (device) => firstAfter.get(device) ?? null,
@@ -65,7 +76,7 @@ export function createDueTable(db: Database): DueTable {
       }
       return lines;
     },
-    following: ({ device, domain, nextAttemptAt, id }) => next.get(device, domain, nextAttemptAt, id) ?? null,
+    following,
     waiting: (limit) => everybody.all(limit),
   };
 }

@@ -82,8 +82,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
   const group = createGroupCommit({
     connection: () => store().db,
     onUndone: () => connection.reload(),
+    beforeCommit: () => sweeper.sweep(),
     onCommitted() {
       bodies.committed();
+      sweeper.committed();
       // An event is a row more. Another commit may have changed nothing, and proves nothing.
       if (hasNews) hasWritten();
       if (hasNews) tell({ kind: 'changed' });

@@ -14,6 +14,8 @@ export interface GroupCommitDeps {
   connection(): Database;
   /** Work was undone without a disk failure: what is kept in memory about the tables must be read again. */
   onUndone(): void;
+  /** Writes of its own as the last of the transaction; a disk that fails there fails the transaction. */
+  beforeCommit(): void;
   onCommitted(): void;
   /** The transaction is gone and the connection is not to be used again. */
   onFailure(error: unknown): void;
@@ -79,6 +81,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     const waiting = waiters;
     if (db?.inTransaction) {
       try {
+        deps.beforeCommit();
         db.exec('COMMIT');
       } catch (error) {
         fail(error);

@@ -1,5 +1,6 @@
 /** A body on its way in, seen from the agent's thread: pieces of any size become chunks of the stored size. */
 import { LIMITS } from '../core/limits.ts';
+import type { OwnedBytes } from './protocol.ts';
 import type { Receipt } from './types.ts';
 import type { WorkerClient } from './worker-client.ts';
 
@@ -7,7 +8,7 @@ import type { WorkerClient } from './worker-client.ts';
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
 export function createReceipt(client: WorkerClient, number: number, chunkBytes: number): Receipt {
-  let buffer = new Uint8Array(Math.min(FIRST_BUFFER_BYTES, chunkBytes));
+  let buffer = unfilled(Math.min(FIRST_BUFFER_BYTES, chunkBytes));
   let used = 0;
   let failure: unknown = null;
   /** Chunks on their way, each settled without throwing. */
@@ -18,7 +19,7 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
   function fill(bytes: Uint8Array): number {
     const wanted = Math.min(used + bytes.length, chunkBytes);
     if (wanted > buffer.length) {
-      const grown = new Uint8Array(Math.min(Math.max(wanted, buffer.length * 2), chunkBytes));
+      const grown = unfilled(Math.min(Math.max(wanted, buffer.length * 2), chunkBytes));
       grown.set(buffer.subarray(0, used));
       buffer = grown;
     }
@@ -30,7 +31,7 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
 
   function send(): void {
     const bytes = buffer.subarray(0, used);
-    buffer = new Uint8Array(chunkBytes);
+    buffer = unfilled(chunkBytes);
     used = 0;
     const sent: Promise<void> = client.call('writeChunk', { number, bytes }, bytes).then(
       () => void inFlight.delete(sent),
@@ -75,4 +76,10 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
       await client.call('abort', { number });
     },
   };
+}
+
+/** Not cleared, as every byte that leaves is written first; it owns its memory, so that it can be handed over. */
+function unfilled(bytes: number): OwnedBytes {
+  const { buffer, byteOffset, byteLength } = Buffer.allocUnsafeSlow(bytes);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

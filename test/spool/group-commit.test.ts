@@ -7,14 +7,17 @@ let db: Database.Database;
 let group: GroupCommit;
 let commits: number;
 let undone: number;
+let last: () => void;
 
 beforeEach(() => {
   db = new Database(':memory:');
   db.exec('CREATE TABLE numbers (value INTEGER PRIMARY KEY) STRICT');
   commits = 0;
   undone = 0;
+  last = () => {};
   group = createGroupCommit({
     connection: () => db,
+    beforeCommit: () => last(),
     onUndone: () => undone++,
     onCommitted: () => commits++,
     onFailure(error) {
@@ -36,6 +39,13 @@ describe('the shared transaction', () => {
     expect(commits).toBe(1);
     expect(db.inTransaction).toBe(false);
     expect(values()).toEqual([1, 2, 3]);
+  });
+
+  test('ends with what the owner writes last', async () => {
+    last = insert(2);
+    await group.durable(insert(1));
+    expect(commits).toBe(1);
+    expect(values()).toEqual([1, 2]);
   });
 
   test('shows a reader nothing before it is durable', async () => {

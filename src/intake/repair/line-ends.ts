@@ -2,6 +2,7 @@
  * Line ends of a stream: whatever a device sends, what goes on has CRLF and nothing else, and no NUL.
  * A chunk that needs nothing passes as it came. Holds back two bytes at most.
  */
+import { hasOnlyCrlf } from '../../core/line-ends.ts';
 import type { Repair } from '../../core/repairs.ts';
 
 export interface LineEnds {
@@ -32,14 +33,14 @@ export function createLineEnds(note: (repair: Repair) => void): LineEnds {
       const wasHeld = held !== '';
       held = '';
       const hasNul = chunk.includes(0);
-      if (!hasNul && isClean(text)) return pass(wasHeld ? Buffer.from(text, 'latin1') : chunk);
+      if (!hasNul && hasOnlyCrlf(text)) return pass(wasHeld ? Buffer.from(text, 'latin1') : chunk);
       if (hasNul) {
         note('nul');
         text = text.replaceAll('\0', '');
       }
       held = OPEN_END.exec(text)?.[0] ?? '';
       const whole = text.slice(0, text.length - held.length);
-      if (isClean(whole)) return pass(Buffer.from(whole, 'latin1'));
+      if (hasOnlyCrlf(whole)) return pass(Buffer.from(whole, 'latin1'));
       note('line-ends');
       return pass(Buffer.from(whole.replace(LINE_END, '\r\n'), 'latin1'));
     },
@@ -53,16 +54,4 @@ export function createLineEnds(note: (repair: Repair) => void): LineEnds {
       return pass(Buffer.from('\r\n'));
     },
   };
-}
-
-/** Whether every CR is followed by LF and every LF preceded by CR: two native searches a line, 4 GB/s on base64. */
-function isClean(text: string): boolean {
-  let start = 0;
-  for (;;) {
-    const lf = text.indexOf('\n', start);
-    const cr = text.indexOf('\r', start);
-    if (lf < 0) return cr < 0;
-    if (cr < 0 || cr !== lf - 1) return false;
-    start = lf + 1;
-  }
 }
