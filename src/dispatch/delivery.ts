@@ -30,6 +30,8 @@ export interface DeliveryDeps {
   onAttempt(attempt: AttemptStart): void;
   /** Aborted at a stop. */
   signal: AbortSignal;
+  /** An attempt is over and its connection free, while what became of it is still to be written. */
+  onAttempted(): void;
 }
 
 /** Runs the plan to its end; never rejects for what a route or the spool did. */
@@ -68,6 +70,7 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
     }),
   };
   await learnSender(lane.route.id, claim, report, deps);
+  deps.onAttempted();
   await endClaim(settlement, deps);
 }
 

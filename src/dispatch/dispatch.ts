@@ -55,7 +55,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   let unsubscribe = () => {};
 
   const isUnderWay = (id: MessageId) => underWay.has(id);
-  const underWayMax = () => Math.min(Math.max(lanes.connections(), 1), LIMITS.deliveriesMax);
+  /** For each connection one message being sent and one whose outcome is being written: no connection waits for a disk. */
+  const underWayMax = () => Math.min(Math.max(2 * lanes.connections(), 1), LIMITS.deliveriesMax);
   const upkeep = {
     spool,
     keeper,
@@ -72,7 +73,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     for (const watcher of [...watchers]) watcher(attempt);
   };
   const { random } = deps;
-  const delivery = { spool, clock, log, keeper, holds, watch, age, random, signal, onAttempt };
+  const told = { onAttempt, onAttempted: loop.wake };
+  const delivery = { spool, clock, log, keeper, holds, watch, age, random, signal, ...told };
 
   function announceClock(event: NewEvent): void {
     log.warn(event.type, event.data);

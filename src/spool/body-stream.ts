@@ -9,14 +9,15 @@ import type { WorkerClient } from './worker-client.ts';
 export function createBodyStream(
   client: WorkerClient,
   id: MessageId,
-  { number, chunkCount, bodyBytes }: SpoolCalls['bodyOf']['result'],
+  { number, chunkCount, bodyBytes, first }: SpoolCalls['openBody']['result'],
 ): Readable {
   let index = 0;
   let bytesRead = 0;
 
   async function next(): Promise<Buffer | null> {
     while (index < chunkCount) {
-      const chunk = await client.call('readChunk', { number, index: index++ });
+      const chunk = index === 0 ? first : await client.call('readChunk', { number, index });
+      index++;
       bytesRead += chunk.length;
       // An empty push would ask for nothing more.
       if (chunk.length > 0) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);

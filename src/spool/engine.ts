@@ -8,7 +8,7 @@ import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { actOn } from './act.ts';
-import { findBody, readChunk } from './body-read.ts';
+import { openBody, readChunk } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
 import { copyDatabase, copyFacts } from './copy.ts';
@@ -142,7 +142,9 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return null;
     },
     ...createReceiving({ store, group, bodies, sweeper, space, bounds }),
-    bodyOf: ({ id }) => group.read(() => findBody(store(), id)),
+    async openBody({ id }) {
+      return group.peek(() => openBody(store(), id));
+    },
     async readChunk({ number, index }) {
       return group.peek(() => readChunk(store(), { number, index }));
     },

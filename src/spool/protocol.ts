@@ -59,7 +59,11 @@ export interface SpoolCalls {
   writeChunk: { args: { number: number; bytes: OwnedBytes }; result: null };
   commit: { args: { number: number; bytes: OwnedBytes; message: NewMessage }; result: null };
   abort: { args: { number: number }; result: null };
-  bodyOf: { args: { id: MessageId }; result: { number: number; chunkCount: number; bodyBytes: number } };
+  /** Where a body is, with its first chunk: a small one has no other. */
+  openBody: {
+    args: { id: MessageId };
+    result: { number: number; chunkCount: number; bodyBytes: number; first: OwnedBytes };
+  };
   readChunk: { args: { number: number; index: number }; result: OwnedBytes };
   claimDue: { args: { filter: ClaimFilter; limit: number; dueAt: number }; result: Claim[] };
   nextDueAt: { args: { filter: ClaimFilter }; result: number | null };

@@ -85,7 +85,7 @@ export function createSpool(deps: SpoolDeps): Spool {
     claimDue: (now, filter, limit) =>
       client.call('claimDue', { filter, limit: bounded(limit), dueAt: Math.floor(now) }),
     nextDueAt: (filter) => client.call('nextDueAt', { filter }),
-    openBody: async (id) => createBodyStream(client, id, await client.call('bodyOf', { id })),
+    openBody: async (id) => createBodyStream(client, id, await client.call('openBody', { id })),
     async settle(settlement) {
       await client.call('settle', settlement);
     },

@@ -30,5 +30,6 @@ export function runSpoolWorker(port: MessagePort, data: SpoolWorkerData): void {
 /** Chunks are handed over, not copied. */
 function transferOf(answer: SpoolAnswer): ArrayBuffer[] {
   const value = answer.kind === 'value' ? answer.value : null;
-  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
+  const bytes = typeof value === 'object' && value !== null && 'first' in value ? value.first : value;
+  return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }
