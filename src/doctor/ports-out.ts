@@ -1,11 +1,9 @@
 /** Ports 25 and 587 outward where no route uses them: what another way to send would meet. Nothing depends on it. */
 import { isIPv6 } from 'node:net';
 import { domainOf } from '../core/message.ts';
-import type { RouteFault } from '../core/outcome.ts';
 import { lookUpAddresses, lookUpMailHosts, tryConnection } from '../routes/reach.ts';
 import { MICROSOFT_SUBMISSION, type RouteSettings } from '../routes/settings.ts';
-import { ok, warn } from './findings.ts';
-import { PROBLEMS } from './problems.ts';
+import { ok } from './findings.ts';
 import type { Check, CheckContext, DoctorDeps, Finding } from './types.ts';
 
 /** A port that Microsoft 365 takes mail on, and the ways that go there. */
@@ -67,20 +65,8 @@ async function tryWay({ port, ways, host: findHost }: Way, context: CheckContext
     const family = isIPv6(reached.value) ? 'IPv6' : 'IPv4';
     return ok(name, `open to ${host.value} over ${family} (${reached.value}); ${unneeded}`);
   }
+  // No fault: many a provider closes port 25 for good, and a doctor that always finds something is not read.
   const isSilent = reached.fault.why.code === 'route.timeout';
-  const sentence = isSilent ? silence(host.value, port) : closed(host.value, port, reached.fault);
-  return warn(
-    name,
-    `${isSilent ? 'no answer' : 'closed'}; ${unneeded}`,
-    PROBLEMS.portNotNeeded(port, sentence, ways),
-  );
-}
-
-function silence(host: string, port: number): string {
-  const often = port === 25 ? ', as many do on this port' : '';
-  return `Nothing comes back from ${host}:${port}, not even a refusal: a firewall or the internet provider swallows the packets${often}.`;
-}
-
-function closed(host: string, port: number, { why: { cause } }: RouteFault): string {
-  return `${host}:${port} can't be reached: ${cause.charAt(0).toLowerCase()}${cause.slice(1)}`;
+  const how = isSilent ? 'no answer, not even a refusal' : reached.fault.why.cause.replace(/\.$/, '');
+  return ok(name, `closed to ${host.value} (${how}); ${unneeded}, but ${ways} would`);
 }

@@ -173,13 +173,6 @@ export const PROBLEMS = {
       `Nothing comes back from ${where}, not even a refusal: a firewall on the way swallows the packets, or the server is down.`,
       'Let this box out to that host and port on the firewall; if it is open there, ask the internet provider, or whoever runs the server.',
     ),
-  /** @param found what came of trying it, as a sentence. */
-  portNotNeeded: (port: number, found: string, ways: string) =>
-    row(
-      'port-not-needed',
-      `No route of this config needs port ${port}. ${found}`,
-      `Nothing to do for now; have port ${port} opened outward before you add ${ways}.`,
-    ),
   ipv6Only: (host: string) =>
     row(
       'ipv6-only',
