@@ -35,6 +35,7 @@ import type { Intake, ListenerAddress } from './intake/types.ts';
 import { createJoin } from './join/join.ts';
 import type { Notices } from './notices/types.ts';
 import type { Catalogue } from './profiles/types.ts';
+import { giveBackStartMemory } from './program/memory-settings.ts';
 import { unpackNativeAddon } from './program/native.ts';
 import { VERSION } from './program/version.ts';
 import { createSpool } from './spool/spool.ts';
@@ -208,6 +209,8 @@ export function createAgent(deps: AgentDeps): Agent {
     inForce.webPort = await started('web', page).show(config, certificate);
     followConfig(built, { intake, page, notices });
     await started('config trial', built.configTrial).start();
+    const settled = clock.schedule(LIMITS.startSettledMs, giveBackStartMemory);
+    started('start memory', { stop: async () => settled.cancel() });
     const { listeners, webPort } = inForce;
     log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending });
     return { listeners, webPort };

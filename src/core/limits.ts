@@ -180,6 +180,8 @@ export const LIMITS = {
   signInResponseBytesMax: 256 * KIB,
   /** A token is renewed this long before it ends, so that none ends in a session. */
   tokenRenewAheadMs: 5 * MINUTE,
+  /** After it a start has left its garbage behind, which is then collected once. */
+  startSettledMs: 10 * SECOND,
   /**
    * Clean stop, all in all; a service manager kills soon after. What has not finished by then is settled at the next
    * start. Taking in and sending out stop side by side within `roomStopMaxMs`, then the spool commits and closes.

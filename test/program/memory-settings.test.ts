@@ -1,6 +1,9 @@
 /** The agent starts again once, in its own place, with the settings that exist only before a start. */
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { applyMemorySettings, type ThisProcess } from '../../src/program/memory-settings.ts';
+
+const MODULE = new URL('../../src/program/memory-settings.ts', import.meta.url).href;
 
 interface Started {
   file: string;
@@ -31,7 +34,7 @@ test('starts the agent again with the same arguments and the settings, and what 
       env: expect.objectContaining({
         PATH: '/bin',
         MALLOC_ARENA_MAX: '1',
-        NODE_OPTIONS: '--inspect --max-semi-space-size=2',
+        NODE_OPTIONS: '--inspect --max-semi-space-size=2 --expose-gc',
       }),
     },
   ]);
@@ -47,7 +50,7 @@ test('leaves what an operator has set', () => {
   });
   expect(started[0]?.env).toMatchObject({
     MALLOC_ARENA_MAX: '4',
-    NODE_OPTIONS: '--max-semi-space-size=32',
+    NODE_OPTIONS: '--max-semi-space-size=32 --expose-gc',
   });
 });
 
@@ -55,4 +58,16 @@ test('starts no other command again', () => {
   for (const args of [['queue', 'list'], ['version'], [], ['send-test', 'run']]) {
     expect(processOf(args).started).toEqual([]);
   }
+});
+
+test('gives the memory of the start back', () => {
+  const script = `
+    import { giveBackStartMemory } from ${JSON.stringify(MODULE)};
+    let garbage = Array.from({ length: 1_000_000 }, (_, index) => ({ index }));
+    const before = process.memoryUsage().heapTotal;
+    garbage = null;
+    giveBackStartMemory();
+    console.log(before - process.memoryUsage().heapTotal);`;
+  const given = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', script]);
+  expect(Number(given)).toBeGreaterThan(20 * 1024 * 1024);
 });
