@@ -145,6 +145,8 @@ export const LIMITS = {
   agedSweepMessagesMax: 10_000,
   /** Device and sender pairs remembered as refused; a site has a few dozen devices. */
   heldSendersMax: 1000,
+  /** Released messages of a refused sender that are remembered until they are tried: an operator releases hundreds at most. */
+  heldReleasesMax: 10_000,
   /** Longest wait before a write that the spool refused is tried again: sending goes on that long after the disk does. */
   writeRetryMaxMs: MINUTE,
   /** Tries of a write that fails for a reason nobody knows: two minutes with the keeper's waits, then its place is freed. */

@@ -3,7 +3,7 @@
  *
  * The event table is written with every settlement anyway, so the budgets of a day cost no write of their own: after
  * a restart they are counted from it, and a crash loses nothing that was recorded. What was under way in a crash, at
- * most one message per connection, is sent and counted again. Only a bookmark is kept, moved once a day.
+ * most two messages per connection, is sent and counted again. Only a bookmark is kept, moved once a day.
  */
 import type { EventRecord } from '../core/events.ts';
 import { DAY_WINDOW_MS, RATE_WINDOW_MS } from './budget.ts';

@@ -11,6 +11,7 @@
 import type { Explanation } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageHead, MessageId } from '../core/message.ts';
+import { createTurns } from '../core/turns.ts';
 import { type EventSource, readEvents } from './history.ts';
 
 export interface HeldSender {
@@ -35,22 +36,24 @@ export interface Holds {
 export function createHolds(source: EventSource): Holds {
   const senders = new Map<string, HeldSender>();
   const released = new Set<MessageId>();
+  const turns = createTurns();
   let cursor = 0;
-  let reading: Promise<void> | null = null;
 
   async function read(): Promise<void> {
     cursor = await readEvents(source, cursor, (event) => {
-      if (event.type === 'message.released') released.add(event.data.message);
+      if (event.type === 'message.released') noteRelease(event.data.message);
     });
   }
 
-  /** One reader at a time, or the cursor could go back. */
-  function readReleases(): Promise<void> {
-    reading ??= read().finally(() => {
-      reading = null;
-    });
-    return reading;
+  /** A message that is forgotten here is held once more, and told so. */
+  function noteRelease(id: MessageId): void {
+    const [oldest] = released;
+    if (oldest !== undefined && released.size >= LIMITS.heldReleasesMax) released.delete(oldest);
+    released.add(id);
   }
+
+  /** One reader at a time, or the cursor could go back; and a new one each time, or the latest release could be missed. */
+  const readReleases = () => turns.take(read);
 
   return {
     async refresh() {
