@@ -11,8 +11,8 @@ const SIZES_MIB = [1, 5, 25, 100];
 const CONNECTIONS = 8;
 /** Each connection sends as many, so that the young generation fills. */
 const MESSAGES_EACH = 2;
-/** What is made at the start has been collected, and the agent rests. */
-const REST_MS = 3000;
+/** The garbage of the start has been collected (LIMITS.startSettledMs), and the agent rests. */
+const REST_MS = 12_000;
 const LIMIT_MS = 240_000;
 
 interface Point {
