@@ -2,6 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readUsage } from './process-tree.ts';
 
+/** After it the garbage of a start has been collected (LIMITS.startSettledMs), and the agent rests. */
+export const REST_MS = 12_000;
+
 export interface IdleFigures {
   residentBytes: number;
   anonymousBytes: number;

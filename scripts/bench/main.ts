@@ -3,11 +3,12 @@ import { rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../../test/support/processes.ts';
 import { startAgent } from './agent-subject.ts';
 import { casesOf, nameOf } from './cases.ts';
-import { type IdleFigures, measureIdle } from './idle.ts';
+import { type IdleFigures, measureIdle, REST_MS } from './idle.ts';
 import { openWays } from './inward.ts';
 import { measure } from './measure.ts';
 import { measureMemoryCurve } from './memory-curve.ts';
@@ -102,6 +103,7 @@ async function compare(stage: Stage): Promise<void> {
 
 async function compareIdle({ isQuick }: Stage, subjects: readonly Subject[]): Promise<IdleFigures[]> {
   const seconds = isQuick ? 10 : 30;
+  await pause(REST_MS);
   const figures = await Promise.all(subjects.map(({ pid }) => measureIdle(pid, seconds * 1000)));
   console.log(`| idle for ${seconds} s | resident MiB | anonymous MiB | CPU | written bytes |`);
   console.log('|---|---|---|---|---|');

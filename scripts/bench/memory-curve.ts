@@ -1,6 +1,7 @@
 /** The memory of the agent over the size of scans: eight at once of each size, through an agent that did nothing before. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { startAgent } from './agent-subject.ts';
+import { REST_MS } from './idle.ts';
 import { sendLoad } from './load.ts';
 import { type Memory, readUsage, watchMemory } from './process-tree.ts';
 import type { Place } from './subject.ts';
@@ -11,8 +12,6 @@ const SIZES_MIB = [1, 5, 25, 100];
 const CONNECTIONS = 8;
 /** Each connection sends as many, so that the young generation fills. */
 const MESSAGES_EACH = 2;
-/** The garbage of the start has been collected (LIMITS.startSettledMs), and the agent rests. */
-const REST_MS = 12_000;
 const LIMIT_MS = 240_000;
 
 interface Point {
