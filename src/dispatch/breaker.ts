@@ -6,7 +6,9 @@
  *
  * A pause by an operator lies over all that and ends only by an operator. Each change is announced once.
  */
+
 import type { Clock } from '../core/clock.ts';
+import { MINUTE_MS as MINUTE, SECOND_MS as SECOND } from '../core/durations.ts';
 import type { Explanation } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -14,9 +16,6 @@ import type { RouteFault } from '../core/outcome.ts';
 import { explain } from './explanations.ts';
 import { jittered } from './schedule.ts';
 import type { RouteState, RouteStatus } from './types.ts';
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
 
 /** Pauses after the first, second, ... fault in a row; the last one repeats. */
 const PAUSES_MS = [30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE];

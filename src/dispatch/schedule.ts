@@ -1,7 +1,6 @@
 /** When a recipient is tried again, as data and pure functions. */
+import { MINUTE_MS as MINUTE } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
-
-const MINUTE = 60_000;
 
 /**
  * Waits between attempts, in milliseconds; the last one repeats. Short at first, because a person stands at the

@@ -48,6 +48,7 @@ export async function connectAny(
   const tries = addresses.map((address) => connectOne(address, endpoint, bounds));
   try {
     const socket = await Promise.any(tries);
+    // Whoever comes late is cut; those that fail have nothing left to tell, since one address answered.
     for (const other of tries) void other.then((late) => late === socket || dropped(late)).catch(() => {});
     return socket;
   } catch (error) {

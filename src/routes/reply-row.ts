@@ -1,4 +1,5 @@
 /** The shape of one row of the reply table. */
+import { MINUTE_MS as MINUTE } from '../core/durations.ts';
 import type { RouteKind } from './types.ts';
 
 /** Where in the dialogue a reply came; `final` is the answer to the final dot. */
@@ -54,9 +55,6 @@ export interface ReplyRow {
   advice: string;
   source: string;
 }
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
 
 /** Pauses the table asks for, in milliseconds. */
 export const PAUSES = {
