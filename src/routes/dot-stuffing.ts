@@ -46,7 +46,7 @@ export function stuffDots(chunk: Buffer, last: number | false): Buffer[] {
 
 /** As the spool keeps bodies, every line end is CRLF, and dots alone are to be found: one native search a chunk. */
 function insertionsOf(chunk: Buffer, last: number | false): Insertion[] {
-  const isPlain = last !== CR && hasOnlyCrlf(chunk.toString('latin1'));
+  const isPlain = last !== CR && hasOnlyCrlf(chunk);
   return isPlain ? dotsOf(chunk, last) : everyCase(chunk, last);
 }
 

@@ -29,20 +29,17 @@ export function createLineEnds(note: (repair: Repair) => void): LineEnds {
 
   return {
     write(chunk) {
+      if (held === '' && hasOnlyCrlf(chunk)) return pass(chunk);
       let text = held + chunk.toString('latin1');
-      const wasHeld = held !== '';
-      held = '';
-      const hasNul = chunk.includes(0);
-      if (!hasNul && hasOnlyCrlf(text)) return pass(wasHeld ? Buffer.from(text, 'latin1') : chunk);
-      if (hasNul) {
+      if (text.includes('\0')) {
         note('nul');
         text = text.replaceAll('\0', '');
       }
       held = OPEN_END.exec(text)?.[0] ?? '';
       const whole = text.slice(0, text.length - held.length);
-      if (hasOnlyCrlf(whole)) return pass(Buffer.from(whole, 'latin1'));
-      note('line-ends');
-      return pass(Buffer.from(whole.replace(LINE_END, '\r\n'), 'latin1'));
+      const mended = whole.replace(LINE_END, '\r\n');
+      if (mended !== whole) note('line-ends');
+      return pass(Buffer.from(mended, 'latin1'));
     },
     end() {
       if (held !== '') {

@@ -1,0 +1,50 @@
+/** The search for bytes that are no sound line end, beside a regular expression that says the same slowly. */
+import { expect, test } from 'vitest';
+import { hasOnlyCrlf } from '../../src/core/line-ends.ts';
+import { createRandom, seedFromEnvironment } from '../support/random.ts';
+
+const UNSOUND = /\0|(?<!\r)\n|\r(?!\n)/;
+/** Neighbours of CR, LF and NUL, and the same with the high bit, which the search by words could take for them. */
+const NEAR = ['\x01', '\x09', '\x0b', '\x0c', '\x0e', '\x80', '\x8a', '\x8d', '\xff', 'A'];
+const RARE = ['\r', '\n', '\0'];
+
+test('text of whole lines is sound, wherever in memory it begins', () => {
+  const text = 'a line of base64, say, whose length is no multiple of anything\r\n'.repeat(20);
+  for (let offset = 0; offset < 8; offset++) {
+    const memory = Buffer.alloc(text.length + 8);
+    memory.write(text, offset, 'latin1');
+    expect(hasOnlyCrlf(memory.subarray(offset, offset + text.length))).toBe(true);
+  }
+});
+
+test('a single unsound byte is found at each place of a text', () => {
+  for (const byte of RARE) {
+    for (let at = 0; at < 70; at++) {
+      const bytes = Buffer.alloc(70, 'x');
+      bytes.write(byte, at, 'latin1');
+      expect(hasOnlyCrlf(bytes), `${JSON.stringify(byte)} at ${at}`).toBe(false);
+    }
+  }
+});
+
+test('any bytes are judged as the regular expression judges them', () => {
+  const seed = seedFromEnvironment();
+  console.log(`seed ${seed} (SEED=${seed} repeats it)`);
+  const random = createRandom(seed);
+  const oneOf = (values: readonly string[]) => values[Math.floor(random() * values.length)] ?? '';
+  let sound = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const rareness = random();
+    const text = Array.from({ length: Math.floor(random() * 60) }, () => {
+      if (random() < 0.1) return '\r\n';
+      return rareness < 0.5 && random() < 0.03 ? oneOf(RARE) : oneOf(NEAR);
+    }).join('');
+    const memory = Buffer.concat([Buffer.alloc(Math.floor(random() * 8)), Buffer.from(text, 'latin1')]);
+    const bytes = memory.subarray(memory.length - text.length);
+    const expected = !UNSOUND.test(text);
+    expect(hasOnlyCrlf(bytes), JSON.stringify(text)).toBe(expected);
+    if (expected) sound++;
+  }
+  expect(sound).toBeGreaterThan(5000);
+  expect(sound).toBeLessThan(19_000);
+});
