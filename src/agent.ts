@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { boxAddresses } from './agent/box-addresses.ts';
+import { createBoxClock } from './agent/box-clock.ts';
 import { type BoxPage, createBoxPage } from './agent/box-page.ts';
 import { createConfigTrial } from './agent/config-trial.ts';
 import { createControlDeps } from './agent/control-deps.ts';
@@ -84,8 +85,10 @@ interface Stoppable {
   stop(): Promise<void>;
 }
 
-export function createAgent(deps: AgentDeps): Agent {
-  const { config, log, clock } = deps;
+export function createAgent(given: AgentDeps): Agent {
+  const { config, log } = given;
+  const clock = createBoxClock(given.clock);
+  const deps: AgentDeps = { ...given, clock };
   /** What has been started, in order; what stands in one stage is stopped at the same time. */
   const running: Stoppable[][] = [];
   let rooms: Agent['rooms'] | null = null;
@@ -188,7 +191,8 @@ export function createAgent(deps: AgentDeps): Agent {
     });
     rooms = { spool, dispatch, intake };
 
-    const { pending } = await started('spool', spool).start();
+    const { pending, newestEventAt } = await started('spool', spool).start();
+    clock.hasWritten(newestEventAt);
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', built.control).start();
     started('records', built.records).start();

@@ -21,8 +21,7 @@ const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /**
  * The system clock.
- * @param floorMs a time that has certainly passed, such as the build time or the newest event in the
- *   spool: a wall clock before it has not been set yet.
+ * @param floorMs a time that has certainly passed, such as the build time: a wall clock before it has not been set yet.
  */
 export function createSystemClock(floorMs: number): Clock {
   return {

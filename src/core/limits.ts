@@ -132,6 +132,11 @@ export const LIMITS = {
   dispatchSleepMaxMs: MINUTE,
   /** How often a clock that is not set is looked at again. */
   clockPollMs: 2 * SECOND,
+  /**
+   * How long after the start a clock behind the newest event is not believed: a time server answers within minutes, if at
+   * all, and where there is none, an event of a clock that ran ahead must not hold mail back for ever.
+   */
+  clockDoubtMaxMs: 15 * MINUTE,
   /** A wall clock that moves this much against the monotonic one has been set, not slewed (NTP slews below 128 ms). */
   clockJumpMinMs: MINUTE,
   /** Longest wait between two attempts, whatever the other side asks for; a later time in the spool is a clock's mistake. */
