@@ -1,6 +1,7 @@
 /** Files that are moved and written one after the other, and put back as they were when one of them fails. */
 import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { writeFileDurably } from '../config/files.ts';
+import { describeError } from '../core/log.ts';
 
 export interface Moves {
   makeFolder(folder: string): void;
@@ -8,8 +9,8 @@ export interface Moves {
   rename(from: string, to: string): void;
   /** Across file systems, for small files; `to` must not be there. */
   copy(from: string, to: string): void;
-  /** Does it all again backwards. */
-  undo(): void;
+  /** Puts back all it can, the latest first; returns why what could not be. */
+  undo(): string[];
 }
 
 export function createMoves(): Moves {
@@ -28,7 +29,17 @@ export function createMoves(): Moves {
       undos.push(() => rmSync(to));
     },
     undo() {
-      for (const undo of undos.splice(0).reverse()) undo();
+      return undos
+        .splice(0)
+        .reverse()
+        .flatMap((undo) => {
+          try {
+            undo();
+            return [];
+          } catch (error) {
+            return [describeError(error)];
+          }
+        });
     },
   };
 }

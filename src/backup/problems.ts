@@ -68,4 +68,10 @@ export const PROBLEMS = {
     cause: `The backup could not be restored to ${place} (${detail}); what was there before is unchanged.`,
     advice: 'Make sure that the folder may be written and has room, then restore again.',
   }),
+  halfRestored: (place: string, detail: string, left: string): Explanation => ({
+    code: 'backup.half-restored',
+    cause: `The backup could not be restored to ${place} (${detail}), and not all that was there before could be put back (${left}).`,
+    advice:
+      'Make sure that the folder may be written; what was there is in the folder before-restore-… in it: move it back by hand.',
+  }),
 } as const;

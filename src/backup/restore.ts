@@ -53,7 +53,7 @@ export interface RestoreReport {
 
 const BOX_KEY = 'box.key';
 
-/** Rejects with OperatorError; what was there before is as it was then. */
+/** Rejects with OperatorError; what was there before is as it was then, or the error says what is not. */
 export async function restoreBackup(request: RestoreRequest): Promise<RestoreReport> {
   if (!existsSync(request.file)) {
     throw new OperatorError(PROBLEMS.unreadable(request.file, 'there is no such file'), { exitCode: 2 });
@@ -142,8 +142,10 @@ function settle(request: RestoreRequest, manifest: Manifest, staging: Staging): 
   try {
     return moveIn(request, manifest, { ...staging, aside, moves });
   } catch (error) {
-    moves.undo();
-    throw error;
+    const left = moves.undo();
+    if (left.length === 0) throw error;
+    const problem = PROBLEMS.halfRestored(staging.dataDir, describeError(error), left.join('; '));
+    throw new OperatorError(problem, { cause: error });
   }
 }
 
