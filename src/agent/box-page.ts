@@ -14,7 +14,7 @@ import { boxAddresses } from './box-addresses.ts';
 export interface BoxPage {
   /**
    * Opens, closes or moves the page; resolves with its port, or null where it is off. Rejects with OperatorError
-   * when the new place can't be had; the page is then where it was.
+   * when the new place can't be had; the page is then where and as it was.
    */
   show(config: Config, certificate: ServerCertificate): Promise<number | null>;
   replaceCertificate(certificate: ServerCertificate): void;
@@ -25,6 +25,7 @@ interface Shown {
   web: Web;
   port: number;
   config: Config;
+  certificate: ServerCertificate;
 }
 
 export function createBoxPage(deps: { log: Log; authority: Authority; profiles: Catalogue }): BoxPage {
@@ -44,7 +45,13 @@ export function createBoxPage(deps: { log: Log; authority: Authority; profiles: 
       devices: () => (current?.devices ?? []).map(({ id, name }) => ({ id, name: name ?? id })),
       sheet: (id) => sheetPage(current, deps.profiles, id),
     });
-    return { web, port: await web.start(), config };
+    return { web, port: await web.start(), config, certificate };
+  }
+
+  function replaceCertificate(certificate: ServerCertificate): void {
+    if (shown === null) return;
+    shown.web.replaceCertificate(certificate);
+    shown.certificate = certificate;
   }
 
   return {
@@ -52,7 +59,7 @@ export function createBoxPage(deps: { log: Log; authority: Authority; profiles: 
       const known = current;
       current = config;
       if (shown !== null && isSame(shown.config, config)) {
-        shown.web.replaceCertificate(certificate);
+        replaceCertificate(certificate);
         return shown.port;
       }
       const before = shown;
@@ -63,12 +70,12 @@ export function createBoxPage(deps: { log: Log; authority: Authority; profiles: 
         shown = await open(config, certificate);
       } catch (error) {
         current = known;
-        shown = before === null ? null : await open(before.config, certificate);
+        shown = before === null ? null : await open(before.config, before.certificate);
         throw error;
       }
       return shown?.port ?? null;
     },
-    replaceCertificate: (certificate) => shown?.web.replaceCertificate(certificate),
+    replaceCertificate,
     async stop() {
       await shown?.web.stop();
       shown = null;

@@ -5,6 +5,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
@@ -274,6 +275,26 @@ describe('a bad new config', () => {
     expect(await again.say('MAIL FROM:<scan@contoso.com>')).toMatch(/^250 /);
     await site.settled(1);
     await Promise.all([device.close(), again.close()]);
+  });
+
+  it('leaves the page of the box under its name, also when the name was to change with its place', async () => {
+    const port = await freePort('127.0.0.5');
+    const site = await start({ more: `web: { address: 127.0.0.5, port: ${port} }` });
+    const namesShown = async (): Promise<string | undefined> => {
+      const socket = tls.connect({ host: '127.0.0.5', port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const names = socket.getPeerCertificate().subjectaltname;
+      socket.destroy();
+      return names;
+    };
+    const before = await namesShown();
+    expect(before).toContain('DNS:scanferry.local');
+    const named = yaml({ more: 'web: { address: 203.0.113.1, port: 4443 }' });
+    site.rewrite(named.replace('intake:\n', 'intake:\n  hostname: other.contoso.com\n'));
+    await expect(site.agent.reload('test')).rejects.toMatchObject({
+      explanation: { code: 'web.port-taken' },
+    });
+    expect(await namesShown()).toBe(before);
   });
 
   it('is refused without an agent to apply it to', async () => {
