@@ -225,19 +225,13 @@ export function createAgent(given: AgentDeps): Agent {
     { spool, record, dispatch, devices, discovery, routesInUse, report }: ReturnType<typeof build>,
     { intake, page, notices: told }: { intake: Intake; page: BoxPage; notices: Notices },
   ): void {
-    const certificateFor = async (hostname: string) => (await openBoxAuthority(deps, hostname)).certificate();
-    const renew = async (): Promise<void> => {
-      // Opening it again makes a new certificate where the old one lacks an address or nears its end.
-      const fresh = await certificateFor(inForce.config.intake.hostname);
-      intake.replaceCertificate(fresh);
-      page.replaceCertificate(fresh);
-    };
-    started('renewal', renewDaily(deps, renew));
     reloader = createReloader({
       ...{ log, spool, record, dispatch, intake, devices, discovery, routesInUse, page, report, inForce },
-      ...{ notices: told, certificateFor, readConfig: deps.readConfig },
+      ...{ notices: told, readConfig: deps.readConfig },
+      certificateFor: async (hostname) => (await openBoxAuthority(deps, hostname)).certificate(),
     });
     started('reload', reloader);
+    started('renewal', renewDaily(deps, reloader.renewCertificate));
   }
 
   async function reload(by: string): Promise<ReloadReport> {

@@ -39,7 +39,7 @@ export interface ReloaderDeps {
   notices: Pick<Notices, 'replace'>;
   report: Pick<AgentReport, 'refresh'>;
   discovery: Pick<Discovery, 'replace'>;
-  /** The certificate for devices, under a host name. */
+  /** The certificate for devices, under a host name; made anew where that is due. */
   certificateFor(hostname: string): Promise<ServerCertificate>;
   inForce: InForce;
 }
@@ -47,6 +47,8 @@ export interface ReloaderDeps {
 export interface Reloader {
   /** @param by who asked for it. Rejects with OperatorError (exit code 2); everything is as before then. */
   reload(by: string): Promise<ReloadReport>;
+  /** Shows a new certificate where the old one lacks an address or nears its end. */
+  renewCertificate(): Promise<void>;
   /** Takes no further reload; resolves when none is under way. */
   stop(): Promise<void>;
 }
@@ -131,6 +133,12 @@ export function createReloader(deps: ReloaderDeps): Reloader {
     }
   }
 
+  async function renewCertificate(): Promise<void> {
+    const certificate = await deps.certificateFor(inForce.config.intake.hostname);
+    deps.intake.replaceCertificate(certificate);
+    deps.page.replaceCertificate(certificate);
+  }
+
   function intakeWith({ intake, devices }: Config, certificate: ServerCertificate) {
     return { settings: intake, devices: deps.devices.withApproved(devices), certificate };
   }
@@ -141,6 +149,8 @@ export function createReloader(deps: ReloaderDeps): Reloader {
       // One after the other: the second compares with what the first has made.
       return turns.take(() => reload(by));
     },
+    // In between reloads: one of them may bring another name.
+    renewCertificate: () => turns.take(renewCertificate),
     stop() {
       isStopped = true;
       return turns.over();

@@ -4,23 +4,39 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
 import { describeError, type Log } from '../core/log.ts';
 
-/** Looks once a day whether the certificate nears its end or the box has got another address. */
+/**
+ * Looks once a day whether the certificate nears its end or the box has got another address. A look under way is over
+ * when `stop` resolves.
+ */
 export function renewDaily(
-  deps: { clock: Clock; log: Log },
+  { clock, log }: { clock: Clock; log: Log },
   renew: () => Promise<void>,
 ): { stop(): Promise<void> } {
   let timer: Timer;
-  const look = async (): Promise<void> => {
+  let looking: Promise<void> = Promise.resolve();
+  let isStopped = false;
+
+  async function look(): Promise<void> {
     try {
       await renew();
     } catch (error) {
-      deps.log.error('agent.certificate-not-renewed', { error: describeError(error) });
+      log.error('agent.certificate-not-renewed', { error: describeError(error) });
     }
-    plan();
-  };
-  const plan = (): void => {
-    timer = deps.clock.schedule(DAY_MS, () => void look());
-  };
+    if (!isStopped) plan();
+  }
+
+  function plan(): void {
+    timer = clock.schedule(DAY_MS, () => {
+      looking = look();
+    });
+  }
+
   plan();
-  return { stop: async () => timer.cancel() };
+  return {
+    async stop() {
+      isStopped = true;
+      timer.cancel();
+      await looking;
+    },
+  };
 }
