@@ -10,7 +10,9 @@ import { loadConfig } from '../config/load.ts';
 import { type Clock, createSystemClock } from '../core/clock.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import type { EventRecord } from '../core/events.ts';
+import { describeError, type Log } from '../core/log.ts';
 import type { TlsFacts } from '../core/message.ts';
+import { createTurns } from '../core/turns.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import { createLog } from '../program/log.ts';
 import { PROBLEMS } from '../program/problems.ts';
@@ -38,7 +40,8 @@ const ARRIVAL_MAX_MS = 60_000;
 export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-demo-'));
   const clock = createSystemClock(0);
-  const sandbox = createSandbox({ clock, log: createLog('warn', 2) });
+  const log = createLog('warn', 2);
+  const sandbox = createSandbox({ clock, log });
   let broker: DemoBroker | null = null;
   let agent: Agent | null = null;
   try {
@@ -66,7 +69,7 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
     ]);
     if (deps.once || !arrived) return arrived ? 0 : 1;
     invite(deps.output, directory, started, broker);
-    const stopWatching = watchVisitors(deps.output, agent, await newestSeq(agent));
+    const stopWatching = watchVisitors({ ...deps, log }, agent, await newestSeq(agent));
     await Promise.race([deps.stopped, agent.fatal]);
     stopWatching();
     return 0;
@@ -224,21 +227,36 @@ function shortestPath(file: string): string {
   return relative.length < file.length ? relative : file;
 }
 
+const EVENTS_PAGE = 100;
+
 /** One line for each thing that happens to a visitor's message. */
-function watchVisitors(output: Output, agent: Agent, afterSeq: number): () => void {
+function watchVisitors(
+  { output, log }: { output: Output; log: Log },
+  agent: Agent,
+  afterSeq: number,
+): () => void {
   const { spool } = agent.rooms;
   let cursor = afterSeq;
-  let reading: Promise<void> = Promise.resolve();
-  const read = async (): Promise<void> => {
-    for (const event of await spool.events(cursor, 100)) {
-      cursor = event.seq;
-      const line = describeEvent(event);
-      if (line !== null) output.line(line);
+  // One after the other, so that no event is told twice.
+  const reads = createTurns();
+
+  async function read(): Promise<void> {
+    for (;;) {
+      const events = await spool.events(cursor, EVENTS_PAGE);
+      for (const event of events) {
+        cursor = event.seq;
+        const line = describeEvent(event);
+        if (line !== null) output.line(line);
+      }
+      if (events.length < EVENTS_PAGE) return;
     }
-  };
+  }
+
   return spool.onChange(() => {
-    // One after the other, so that no event is told twice. A failed read is a stopping spool.
-    reading = reading.then(read, read);
+    // What could not be read is read at the next change; a spool that has died ends the demo by itself.
+    reads.take(read).catch((error: unknown) => {
+      log.warn('demo.events-unread', { error: describeError(error) });
+    });
   });
 }
 
