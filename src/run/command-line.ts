@@ -80,22 +80,29 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     },
     // What runs once says what went wrong itself, in sentences.
     runFleet: (request) =>
-      inFleet(request.once ? 'error' : 'warn', (fleet, parts) => fleet.runWatch(request, parts)),
-    sendFleet: (request) => inFleet('error', (fleet, parts) => fleet.runSend(request, parts)),
+      inFleet(
+        { logLevel: request.once ? 'error' : 'warn', mayDraw: !request.once && !request.json },
+        (fleet, parts) => fleet.runWatch(request, parts),
+      ),
+    sendFleet: (request) =>
+      inFleet({ logLevel: 'error', mayDraw: false }, (fleet, parts) => fleet.runSend(request, parts)),
   };
   return runCli(argv, deps);
 }
 
-/** Loads the fleet, which an agent has no use for, and runs it until it ends or is stopped. */
+/**
+ * Loads the fleet, which an agent has no use for, and runs it until it ends or is stopped.
+ * @param mayDraw whether it draws its table where there is a terminal.
+ */
 async function inFleet(
-  logLevel: 'warn' | 'error',
+  { logLevel, mayDraw }: { logLevel: 'warn' | 'error'; mayDraw: boolean },
   run: (fleet: typeof import('./fleet.ts'), deps: FleetRunDeps) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const fleet = await import('./fleet.ts');
   const terminal = processTerminal(process.env);
   const log = createHeldLog(createLog(logLevel, 2));
-  // Lines between those of the table would spoil it; where the log goes elsewhere it goes at once.
-  if (terminal === null || !process.stderr.isTTY) log.release();
+  // Lines between those of the table would spoil it; without one, and where the log goes elsewhere, it goes at once.
+  if (!mayDraw || terminal === null || !process.stderr.isTTY) log.release();
   const stop = listenForStop();
   try {
     return await run(fleet, {
