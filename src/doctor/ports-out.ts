@@ -1,5 +1,6 @@
 /** Ports 25 and 587 outward where no route uses them: what another way to send would meet. Nothing depends on it. */
 import { isIPv6 } from 'node:net';
+import type { Config } from '../config/schema.ts';
 import { domainOf } from '../core/message.ts';
 import { lookUpAddresses, lookUpMailHosts, tryConnection } from '../routes/reach.ts';
 import { MICROSOFT_SUBMISSION, type RouteSettings } from '../routes/settings.ts';
@@ -11,49 +12,57 @@ interface Way {
   port: number;
   ways: string;
   isUsedBy(route: RouteSettings): boolean;
-  /** Host to try, or in words why there is none. */
-  host(context: CheckContext): Promise<{ value: string } | { missing: string }>;
+  /** What to try, each apart. */
+  hosts(config: Config): FindHost[];
 }
+
+/** The host to try, or in words why there is none. */
+type FindHost = (context: CheckContext) => Promise<{ value: string } | { missing: string }>;
 
 const WAYS: readonly Way[] = [
   {
-    ...{ port: 25, ways: 'direct send or a connector', host: mailHost },
+    ...{ port: 25, ways: 'direct send or a connector', hosts: mailHosts },
     // On another port it stands for this one: its own line tells.
     isUsedBy: ({ kind, port }) => kind !== 'submission' || port === 25,
   },
   {
     ...{ port: MICROSOFT_SUBMISSION.port, ways: 'a route of kind submission' },
-    host: async () => ({ value: MICROSOFT_SUBMISSION.host }),
+    hosts: () => [async () => ({ value: MICROSOFT_SUBMISSION.host })],
     isUsedBy: (route) =>
       route.port === MICROSOFT_SUBMISSION.port ||
       (route.kind === 'submission' && route.host === MICROSOFT_SUBMISSION.host),
   },
 ];
 
-/** One check for each of the two ports that no route of the config uses. */
+/** Checks for each of the two ports that no route of the config uses. */
 export function portsOutChecks({ config }: DoctorDeps): Check[] {
   if (config === null) return [];
-  return WAYS.filter(({ isUsedBy }) => !config.routes.some(isUsedBy)).map(
-    (way): Check => ({
-      ...{ group: 'network', name: `port ${way.port} out` },
-      async *run(context) {
-        yield await tryWay(way, context);
-      },
-    }),
+  return WAYS.filter(({ isUsedBy }) => !config.routes.some(isUsedBy)).flatMap((way) =>
+    way.hosts(config).map(
+      (findHost): Check => ({
+        ...{ group: 'network', name: `port ${way.port} out` },
+        async *run(context) {
+          yield await tryWay(way, findHost, context);
+        },
+      }),
+    ),
   );
 }
 
-/** Where a tenant takes mail is known by the domain of its mailbox. */
-async function mailHost(context: CheckContext): Promise<{ value: string } | { missing: string }> {
-  const mailbox = context.config?.routes.find((route) => route.kind === 'submission')?.mailbox;
-  if (mailbox === undefined) return { missing: 'no domain of the tenant is known' };
-  const domain = domainOf(mailbox);
-  const found = await lookUpMailHosts(domain, context, context.signal);
-  const [host] = 'value' in found ? found.value : [];
-  return host === undefined ? { missing: `no mail host of ${domain} is known` } : { value: host };
+/** Where a tenant takes mail is known by the domains of its mailboxes. */
+function mailHosts({ routes }: Config): FindHost[] {
+  const domains = new Set(
+    routes.flatMap((route) => (route.kind === 'submission' ? [domainOf(route.mailbox)] : [])),
+  );
+  if (domains.size === 0) return [async () => ({ missing: 'no domain of the tenant is known' })];
+  return [...domains].map((domain) => async (context) => {
+    const found = await lookUpMailHosts(domain, context, context.signal);
+    const [host] = 'value' in found ? found.value : [];
+    return host === undefined ? { missing: `no mail host of ${domain} is known` } : { value: host };
+  });
 }
 
-async function tryWay({ port, ways, host: findHost }: Way, context: CheckContext): Promise<Finding> {
+async function tryWay({ port, ways }: Way, findHost: FindHost, context: CheckContext): Promise<Finding> {
   const name = `port ${port} out`;
   const unneeded = 'no route needs it';
   const host = await findHost(context);

@@ -65,6 +65,8 @@ afterAll(async () => {
 const ROUTES = {
   direct: 'id: direct, kind: direct-send, domain: contoso.com',
   mailbox: 'id: mailbox, kind: submission, mailbox: scan@contoso.com, auth: { kind: basic, password: x }',
+  second: 'id: second, kind: submission, mailbox: scan@fabrikam.com, auth: { kind: basic, password: x }',
+  third: 'id: third, kind: submission, mailbox: hr@contoso.com, auth: { kind: basic, password: x }',
 };
 
 /** Microsoft's hosts stand at an address where both ports are in that state. */
@@ -143,4 +145,13 @@ test('port 25 is not tried where nobody knows the mail host of the tenant, which
   expect(lines.at(-1)?.text).toBe(
     'not tried, because no mail host of contoso.com is known; no route needs it',
   );
+});
+
+test('port 25 is tried once for each domain that has a mailbox', async () => {
+  const lines = await look('open', ['mailbox', 'second', 'third']);
+  expect(verdictsIn(lines)).toEqual([]);
+  expect(lines.filter(({ name }) => name === 'port 25 out').map(({ text }) => text)).toEqual([
+    expect.stringContaining(`open to ${MX} `),
+    'not tried, because no mail host of fabrikam.com is known; no route needs it',
+  ]);
 });
