@@ -7,6 +7,12 @@ export const PROBLEMS = {
     cause,
     advice: `\`scanferry ${command} --help\` shows how.`,
   }),
+  /** What the command line itself does not understand: a flag, a word too many. */
+  notUnderstood: (cause: string): Explanation => ({
+    code: 'cli.not-understood',
+    cause,
+    advice: 'Add --help to see how it is used.',
+  }),
   noSuchSecret: (name: string): Explanation => ({
     code: 'cli.no-such-secret',
     cause: `No secret is named ${name}.`,

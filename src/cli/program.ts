@@ -14,7 +14,7 @@ import { addFleetCommand } from './fleet.ts';
 import { addHealthCommand } from './health.ts';
 import { addHistoryCommand } from './history.ts';
 import { addInitCommand } from './init.ts';
-import { reportError } from './output.ts';
+import { type Output, reportError } from './output.ts';
 import { PROBLEMS } from './problems.ts';
 import { addProfilesCommand } from './profiles.ts';
 import { addQueueCommand } from './queue.ts';
@@ -55,8 +55,8 @@ const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addVersionCommand,
 ];
 
-/** Every command there is; nothing is run. */
-export function createProgram(deps: CliDeps): { program: Command; context: CliContext } {
+/** Every command there is; nothing is run. With `asJson` whoever runs it tells of what is not understood. */
+export function createProgram(deps: CliDeps, asJson = false): { program: Command; context: CliContext } {
   const program = new Command('scanferry')
     .description(
       'Takes mail from scanners and copiers as they are, keeps it safe, and hands it to Microsoft 365.',
@@ -68,14 +68,18 @@ export function createProgram(deps: CliDeps): { program: Command; context: CliCo
     .configureOutput({
       writeOut: (text) => deps.output.line(text.trimEnd()),
       writeErr: (text) => deps.output.error(text.trimEnd()),
-      outputError: (text, write) => write(text.replace(/^error: /, 'scanferry: ')),
+      outputError: (text, write) => {
+        if (!asJson) write(text.replace(ERROR, 'scanferry: '));
+      },
     })
-    .showHelpAfterError('Add --help to see how it is used.');
+    .showHelpAfterError(asJson ? false : PROBLEMS.notUnderstood('').advice);
   const context = createContext(deps, () => program.opts());
   for (const add of COMMANDS) add(program, context);
   for (const group of program.commands) group.hook('preSubcommand', refuseUnknown);
   return { program, context };
 }
+
+const ERROR = /^error: /;
 
 /** A word that is no command of the group would else be told as an argument too many of its default one. */
 function refuseUnknown(group: Command, chosen: Command): void {
@@ -88,17 +92,27 @@ function refuseUnknown(group: Command, chosen: Command): void {
 
 /** Parses `argv` (without node and script), runs the command, returns the exit code. Never throws. */
 export async function runCli(argv: string[], deps: CliDeps): Promise<ExitCode> {
+  // Asked for before anything is understood.
+  const asJson = argv.includes('--json');
   if (!isNodeNewEnough(deps.version.node)) {
-    return reportError(deps.output, nodeTooOld(deps.version.node), argv.includes('--json'));
+    return reportError(deps.output, nodeTooOld(deps.version.node), asJson);
   }
-  const { program, context } = createProgram(deps);
+  const { program, context } = createProgram(deps, asJson);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return context.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return endOf(error, deps.output, asJson);
     return reportError(deps.output, error, program.opts()['json'] === true);
   }
+}
+
+/** Help, and what was not understood, have been printed; as JSON only the former. */
+function endOf({ code, exitCode, message }: CommanderError, output: Output, asJson: boolean): ExitCode {
+  if (exitCode === 0) return 0;
+  if (asJson && code !== 'commander.help')
+    output.json({ error: PROBLEMS.notUnderstood(message.replace(ERROR, '')) });
+  return 2;
 }
 
 /** Oldest Node.js that better-sqlite3 13 runs on; the same as `engines` in package.json. */

@@ -122,6 +122,18 @@ describe('a flag that does not exist', () => {
   });
 });
 
+test.each([
+  ['queue list', ['--no-such-flag'], "unknown option '--no-such-flag'"],
+  ['queue show', ['y'], "too many arguments for 'show'. Expected 1 argument but got 2: x, y."],
+  ['frobnicate', [], "unknown command 'frobnicate'"],
+])('with --json, %s that is not understood is told as JSON alone', async (name, args, cause) => {
+  const { code, stdout, stderr } = await runHere(name, ['--json', ...args]);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    error: { code: 'cli.not-understood', cause, advice: expect.stringContaining('--help') },
+  });
+});
+
 test.each(['queue', 'routes', 'secret', 'devices', 'fleet'])(
   'a command that %s does not have ends with 2, and those it has are named',
   async (group) => {
