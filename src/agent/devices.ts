@@ -7,19 +7,16 @@ import type { Devices } from '../devices/types.ts';
 import type { Discovery } from '../discovery/types.ts';
 import type { Intake } from '../intake/types.ts';
 import type { Notices } from '../notices/types.ts';
-import type { Catalogue } from '../profiles/types.ts';
 import { VERSION } from '../program/version.ts';
 import type { Spool } from '../spool/types.ts';
 import type { InForce } from './in-force.ts';
 import { noticeConfig } from './notices.ts';
+import type { CatalogueInUse } from './profile-packs.ts';
 
-export interface AgentDevicesDeps {
+export interface AgentDevicesDeps extends CatalogueInUse {
   clock: Clock;
   log: Log;
   spool: Spool;
-  profiles: Catalogue;
-  /** Counts changes of the catalogue. */
-  profileChanges(): number;
   inForce: InForce;
   discovery: Discovery;
   /** Those that follow; each is asked for when it is needed, for they are built later. */

@@ -11,14 +11,12 @@ import type { Discovery, DiscoveryInForce, DiscoveryStep, SeenDevice } from '../
 import type { Catalogue } from '../profiles/types.ts';
 import type { Spool } from '../spool/types.ts';
 import type { InForce } from './in-force.ts';
+import type { CatalogueInUse } from './profile-packs.ts';
 
-export interface AgentDiscoveryDeps {
+export interface AgentDiscoveryDeps extends CatalogueInUse {
   clock: Clock;
   log: Log;
   spool: Spool;
-  profiles: Catalogue;
-  /** Counts changes of them. */
-  profileChanges(): number;
   inForce: InForce;
   record(event: NewEvent): Promise<void>;
 }

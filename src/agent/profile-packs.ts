@@ -28,6 +28,13 @@ export interface ProfilePacksDeps {
   record(event: NewEvent): Promise<unknown>;
 }
 
+/** As it is handed to the rooms that name devices by it. */
+export interface CatalogueInUse {
+  profiles: Catalogue;
+  /** Counts changes of it. */
+  profileChanges(): number;
+}
+
 export interface ProfilePacks {
   /** Always the profiles in use. */
   readonly catalogue: Catalogue;

@@ -32,6 +32,7 @@ function both(output: pino.DestinationStream, onLine: (line: string) => void): p
     },
   };
 }
+
 function wrap(logger: pino.Logger): Log {
   return {
     debug: (event, fields) => logger.debug(fields ?? {}, event),
