@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin, transform } from 'esbuild';
 import { ASSET_FILES } from '../src/pages/assets.ts';
+import { INDEX_BYTES_MAX } from '../src/program/bundle-parts.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const OUT_FILE = path.join(ROOT, 'dist/scanferry.cjs');
@@ -72,7 +73,7 @@ function buildTime(): string {
   return (epoch === undefined ? new Date() : new Date(Number(epoch) * 1000)).toISOString();
 }
 
-/** What both programs of the bundle are built with. */
+/** What all programs of the bundle are built with. */
 const COMMON = {
   bundle: true,
   platform: 'node',
@@ -89,8 +90,37 @@ const COMMON = {
 } as const satisfies BuildOptions;
 
 async function main(): Promise<void> {
-  const program = await bundle('src/main.ts', {
-    banner: { js: '#!/usr/bin/env node' },
+  const head = await bundle('src/program/bundle-head.ts', { banner: { js: '#!/usr/bin/env node' } });
+  const program = await bundleProgram();
+  const parts = {
+    loader: asPart(await bundle('src/program/bundle-loader.ts')),
+    ...program.modules,
+    worker: asPart(await bundle('src/spool/worker-main.ts')),
+    ...Object.fromEntries(TARGETS.map((target) => [target, addonOf(target)])),
+  };
+  mkdirSync(path.dirname(OUT_FILE), { recursive: true });
+  writeFileSync(OUT_FILE, withParts(inAscii(head), parts));
+  chmodSync(OUT_FILE, 0o755);
+  printContents(program.metafile);
+}
+
+async function bundle(entry: string, options: BuildOptions = {}): Promise<string> {
+  const { outputFiles } = await build({ ...options, ...COMMON, entryPoints: [path.join(ROOT, entry)] });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error(`esbuild made nothing of ${entry}`);
+  return file.text;
+}
+
+/**
+ * The program as modules that require each other: one for all that is loaded together, so that what `import()` names
+ * is read when it is needed. Only ES modules can be split, so each becomes CommonJS afterwards.
+ */
+async function bundleProgram(): Promise<{ modules: Record<string, Buffer>; metafile: Metafile }> {
+  const outdir = path.join(ROOT, 'dist');
+  const { outputFiles, metafile } = await build({
+    ...COMMON,
+    ...{ entryPoints: [path.join(ROOT, 'src/main.ts')], format: 'esm', splitting: true, outdir },
+    chunkNames: '[name]-[hash]',
     define: {
       'import.meta.url': 'undefined',
       'import.meta.filename': 'undefined',
@@ -98,29 +128,23 @@ async function main(): Promise<void> {
     },
     plugins: [embedAddons, embedAssets, embedWorker],
   });
-  const worker = await bundle('src/spool/worker-main.ts');
-  const parts = {
-    worker: Buffer.from(inAscii(worker.text)),
-    ...Object.fromEntries(TARGETS.map((target) => [target, addonOf(target)])),
-  };
-  mkdirSync(path.dirname(OUT_FILE), { recursive: true });
-  writeFileSync(OUT_FILE, withParts(inAscii(program.text), parts));
-  chmodSync(OUT_FILE, 0o755);
-  printContents(program.metafile);
+  const modules = outputFiles.map(async ({ path: file, text }) => {
+    return [`./${path.relative(outdir, file)}`, asPart(await toCommonJs(text))];
+  });
+  return { modules: Object.fromEntries(await Promise.all(modules)), metafile };
 }
 
-async function bundle(
-  entry: string,
-  options: BuildOptions = {},
-): Promise<{ text: string; metafile: Metafile }> {
-  const { outputFiles, metafile } = await build({
-    ...options,
-    ...COMMON,
-    entryPoints: [path.join(ROOT, entry)],
-  });
-  const [file] = outputFiles;
-  if (file === undefined) throw new Error(`esbuild made nothing of ${entry}`);
-  return { text: file.text, metafile };
+/** How a module ends that wraps a CommonJS package: as an ES module it has no name but `default`. */
+const WRAPS_COMMONJS = /export default \w+\(\);\n$/;
+
+async function toCommonJs(text: string): Promise<string> {
+  const { bundle, write, metafile, ...options } = COMMON;
+  const { code } = await transform(text, { ...options, supported: { 'dynamic-import': false } });
+  return WRAPS_COMMONJS.test(text) ? `${code}module.exports=module.exports.default;` : code;
+}
+
+function asPart(code: string): Buffer {
+  return Buffer.from(inAscii(code), 'latin1');
 }
 
 /** Node.js keeps the text in memory, with two bytes a letter once a single one is not ASCII. */
@@ -128,17 +152,19 @@ function inAscii(text: string): string {
   return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** `program`, with a comment for each part and one that says where they are, as src/program/bundle-parts.ts reads them. */
-function withParts(program: string, parts: Readonly<Record<string, Buffer>>): string {
+/** `head`, with a comment for each part and one that says where they are, as src/program/bundle-parts.ts reads them. */
+function withParts(head: string, parts: Readonly<Record<string, Buffer>>): string {
   const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };
-  let text = program;
+  let text = head;
   const index: string[] = [];
   for (const [name, content] of Object.entries(parts)) {
     const packed = brotliCompressSync(content, { params }).toString('base64');
     index.push(`${name}=${text.length + '//'.length}+${packed.length}`);
     text += `//${packed}\n`;
   }
-  return `${text}//parts:${index.join()}\n`;
+  const places = `//parts:${index.join()}\n`;
+  if (places.length >= INDEX_BYTES_MAX) throw new Error('the list of parts is too long');
+  return text + places;
 }
 
 function printContents(metafile: Metafile): void {
