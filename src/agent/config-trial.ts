@@ -75,14 +75,18 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     return { changed, warnings, until };
   }
 
-  /** Watches for what is left of the window. */
   function watch(trial: Trial): void {
-    const leftMs = Math.max(LIMITS.configTrialMinMs, Math.min(trial.windowMs, trial.until - clock.now()));
     watching = {
       trial,
       unsubscribe: deps.health.onReport((report) => judge(report)),
-      timer: clock.schedule(leftMs, () => queue(finish)),
+      timer: finishInTime(trial),
     };
+  }
+
+  /** At the end of what is left of the window. */
+  function finishInTime({ windowMs, until }: Trial): Timer {
+    const leftMs = Math.max(LIMITS.configTrialMinMs, Math.min(windowMs, until - clock.now()));
+    return clock.schedule(leftMs, () => queue(finish));
   }
 
   function unwatch(): void {
@@ -111,8 +115,9 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     const { by, changed } = trial;
     // Somebody has edited it since: what a person does on the box is not undone.
     if (!isOnTrial(file, trial)) return end({ type: 'config.kept', data: { by, changed } });
-    unwatch();
+    // Before the watch ends: a full disk must not leave a bad config unwatched.
     undoTrial(file, trial, { code, cause });
+    unwatch();
     await deps.reload(by);
     await end({ type: 'config.rolled-back', data: { by, changed, code, cause } });
   }
@@ -132,6 +137,10 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
   function queue(work: () => Promise<void>): void {
     turns.take(work).catch((error: unknown) => {
       log.error('config.trial-failed', { error: describeError(error) });
+      if (watching === null) return;
+      // What could not be put back is judged again: at the next report, and at the end of the window.
+      watching.timer.cancel();
+      watching.timer = finishInTime(watching.trial);
     });
   }
 

@@ -1,7 +1,10 @@
 /** What an agent does goes on where the disk takes no record of it, and is recorded when there is room again. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createControlClient } from '../../src/control/client.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import { createFastClock } from '../report/support/fast-clock.ts';
 import { startTestAgent, type TestAgent } from '../support/agent.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 
@@ -24,8 +27,8 @@ routes: [{ id: direct, kind: direct-send, domain: contoso.com }]
 `;
 }
 
-async function start(): Promise<TestAgent> {
-  site = await startTestAgent({ yaml: yaml('reject'), directory: disk.folder });
+async function start(more: { clock?: Clock } = {}): Promise<TestAgent> {
+  site = await startTestAgent({ yaml: yaml('reject'), directory: disk.folder, ...more });
   return site;
 }
 
@@ -85,4 +88,26 @@ test('a pack of profiles that can not be used does not keep the agent from start
   expect(await when(isTold, 'the event of a pack that is left out')).toMatchObject({
     data: { code: expect.stringMatching(/^profiles\./) },
   });
+});
+
+test('a config on trial that can not be put back is watched on, and put back when there is room', async () => {
+  const { agent, log, when } = await start({ clock: createFastClock(20) });
+  const file = path.join(disk.folder, 'scanferry.yaml');
+  const before = readFileSync(file, 'utf8');
+  const client = createControlClient(path.join(disk.folder, 'data'));
+  const config = `dataDir: data\n${yaml('hold')}`;
+  await client.call('config.set', { config, windowSeconds: 3600, by: 'kim' });
+  const makeRoom = fillUp();
+  agent.rooms.dispatch.pauseRoute('direct', 'kim');
+  await expect
+    .poll(() => log.lines.map(({ event }) => event), { timeout: 20_000 })
+    .toContain('config.trial-failed');
+  expect(readFileSync(file, 'utf8')).toBe(config);
+  makeRoom();
+  await when(
+    async () =>
+      (await agent.rooms.spool.events(0, 100)).find(({ type }) => type === 'config.rolled-back') ?? null,
+    'the config before it is back',
+  );
+  expect(readFileSync(file, 'utf8')).toBe(before);
 });
