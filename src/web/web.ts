@@ -60,15 +60,14 @@ export function createWeb(deps: WebDeps): Web {
     response.end(request.method === 'HEAD' ? undefined : page.body);
   });
   const binding = createBinding(server, LIMITS.boxPageConnectionsMax);
-  server.on('error', (error) => deps.log.error('web.failed', { error: describeError(error) }));
   return {
     async start() {
       const { address, port } = deps.settings;
-      try {
-        return await binding.bind(deps.settings);
-      } catch (cause) {
+      const bound = await binding.bind(deps.settings).catch((cause: unknown) => {
         throw new OperatorError(portTaken(address, port, describeError(cause)), { cause });
-      }
+      });
+      server.on('error', (error) => deps.log.error('web.failed', { error: describeError(error) }));
+      return bound;
     },
     stop: () => binding.unbind(),
     replaceCertificate: (certificate) => server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' }),

@@ -23,9 +23,9 @@ beforeEach(async () => {
 });
 afterEach(() => web.stop());
 
-async function makeWeb(wantedPort: number): Promise<Web> {
+async function makeWeb(wantedPort: number, log = createQuietLog()): Promise<Web> {
   return createWeb({
-    log: createQuietLog(),
+    log,
     settings: { address: '127.0.0.1', port: wantedPort },
     siteName: 'Berlin <HQ>',
     hostname: HOST,
@@ -96,11 +96,13 @@ describe('the page of the box', () => {
   });
 });
 
-test('a port that is taken is one sentence that names the setting', async () => {
-  const taken = await makeWeb(port);
+test('a port that is taken is one sentence that names the setting, for whoever asked to tell', async () => {
+  const log = createQuietLog();
+  const taken = await makeWeb(port, log);
   await expect(taken.start()).rejects.toMatchObject({
     explanation: { code: 'web.port-taken', advice: expect.stringContaining('web.port') },
   });
+  expect(log.lines).toEqual([]);
 });
 
 test('stopping before the start is harmless', async () => {
