@@ -26,8 +26,7 @@ const WAYS: readonly Way[] = [
     isUsedBy: ({ kind, port }) => kind !== 'submission' || port === 25,
   },
   {
-    ...{ port: MICROSOFT_SUBMISSION.port, ways: 'a route of kind submission' },
-    hosts: () => [async () => ({ value: MICROSOFT_SUBMISSION.host })],
+    ...{ port: MICROSOFT_SUBMISSION.port, ways: 'a route of kind submission', hosts: submissionHosts },
     isUsedBy: (route) =>
       route.port === MICROSOFT_SUBMISSION.port ||
       (route.kind === 'submission' && route.host === MICROSOFT_SUBMISSION.host),
@@ -60,6 +59,17 @@ function mailHosts({ routes }: Config): FindHost[] {
     const [host] = 'value' in found ? found.value : [];
     return host === undefined ? { missing: `no mail host of ${domain} is known` } : { value: host };
   });
+}
+
+/** A mailbox of another cloud than the worldwide one names its host itself. */
+function submissionHosts({ routes }: Config): FindHost[] {
+  const others = routes.flatMap((route) =>
+    route.kind === 'submission' && route.auth.kind === 'oauth' && route.auth.cloud !== 'worldwide'
+      ? [route.host]
+      : [],
+  );
+  const hosts = others.length === 0 ? [MICROSOFT_SUBMISSION.host] : new Set(others);
+  return [...hosts].map((value) => async () => ({ value }));
 }
 
 async function tryWay({ port, ways }: Way, findHost: FindHost, context: CheckContext): Promise<Finding> {

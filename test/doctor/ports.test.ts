@@ -66,6 +66,8 @@ const ROUTES = {
   direct: 'id: direct, kind: direct-send, domain: contoso.com',
   mailbox: 'id: mailbox, kind: submission, mailbox: scan@contoso.com, auth: { kind: basic, password: x }',
   second: 'id: second, kind: submission, mailbox: scan@fabrikam.com, auth: { kind: basic, password: x }',
+  government:
+    'id: government, kind: submission, host: smtp.office365.us, port: 25, mailbox: scan@contoso.com, auth: { kind: oauth, cloud: us-government, tenant: contoso.com, clientId: x, clientSecret: x }',
   third: 'id: third, kind: submission, mailbox: hr@contoso.com, auth: { kind: basic, password: x }',
 };
 
@@ -75,7 +77,7 @@ async function look(state: State, routes: (keyof typeof ROUTES)[], mailDomain = 
   dns.zone.set(mailDomain, { MX: [{ exchange: MX, preference: 0 }] });
   // A name with several addresses, as Microsoft's have: none of them may cost the time of another.
   const A = state === 'silent' ? Array.from({ length: 4 }, () => ADDRESSES.silent) : [ADDRESSES[state]];
-  for (const host of [MX, 'smtp.office365.com']) dns.zone.set(host, { A });
+  for (const host of [MX, 'smtp.office365.com', 'smtp.office365.us']) dns.zone.set(host, { A });
   const clock = createFakeClock();
   const bench = createBench({}, { clock });
   const diagnosis = bench.diagnose(
@@ -153,5 +155,12 @@ test('port 25 is tried once for each domain that has a mailbox', async () => {
   expect(lines.filter(({ name }) => name === 'port 25 out').map(({ text }) => text)).toEqual([
     expect.stringContaining(`open to ${MX} `),
     'not tried, because no mail host of fabrikam.com is known; no route needs it',
+  ]);
+});
+
+test('port 587 is tried in the cloud of the mailbox', async () => {
+  const lines = await look('open', ['government']);
+  expect(lines.filter(({ name }) => name === 'port 587 out').map(({ text }) => text)).toEqual([
+    expect.stringContaining('open to smtp.office365.us '),
   ]);
 });
