@@ -48,8 +48,8 @@ function layouts(): StorageLayout[] {
   const modes = (['TRUNCATE', 'PERSIST', 'WAL'] as const).flatMap((journalMode) =>
     [4096, 16384].map((pageBytes) => ({ ...base, journalMode, pageBytes })),
   );
-  const chunks = [256, 1024].map((kib) => ({ ...STORAGE, chunkBytes: kib * KIB }));
-  return [...modes, ...chunks, { ...STORAGE, autoVacuum: 'NONE' }];
+  const chunks = [64, 256].map((kib) => ({ ...STORAGE, chunkBytes: kib * KIB }));
+  return [...modes, ...chunks, { ...STORAGE, autoVacuum: 'INCREMENTAL' }];
 }
 
 const clock = createSystemClock(0);

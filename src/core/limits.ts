@@ -73,7 +73,7 @@ export const LIMITS = {
   /** A join that the spool refused (full for the moment) is tried again after this. */
   joinRetryMs: 30 * SECOND,
   /** Unacknowledged chunks of one message on their way to the spool thread. */
-  chunksInFlightMax: 4,
+  chunksInFlightMax: 2,
   /** Bytes of unfinished bodies written before a commit of their own: nobody's 250 waits for more of another's scan. */
   spoolUncommittedBytesMax: 4 * 1024 * KIB,
   /**
@@ -97,16 +97,17 @@ export const LIMITS = {
   noticeDevicesMax: 500,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
-  /** Chunks erased in one commit (8 MiB): the next 250 waits for no more. */
-  spoolEraseChunksMax: 128,
+  /** Chunks erased in one commit (7.5 MiB): the next 250 waits for no more. */
+  spoolEraseChunksMax: 64,
   /** Free space is asked of the file system at most this often; `minFreeBytes` covers what comes in between. */
   spoolFreeSpaceAgeMs: SECOND,
   /** Housekeeping: how often, and messages or events looked at before others get their turn. */
   spoolHousekeepingMs: 60 * MINUTE,
   spoolHousekeepingRowsMax: 500,
-  /** Free pages kept in the file for the next burst of scans, and those given back before others get their turn. */
+  /** Free pages kept in the file for the next burst of scans. */
   spoolFreeBytesKept: 64 * 1024 * KIB,
-  spoolVacuumBytesMax: 4 * 1024 * KIB,
+  /** Live bytes of a spool that is written anew to give the disk back the rest: 6 s on an SD card. */
+  spoolCompactBytesMax: 128 * 1024 * KIB,
   /** Damaged database files kept for a person to look at: each may be as large as the spool. */
   spoolDamagedFilesMax: 2,
   /** Messages, claims or events in one answer of the spool: a few megabytes between its thread and the agent. */

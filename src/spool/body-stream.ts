@@ -27,8 +27,8 @@ export function createBodyStream(
   }
 
   return new Readable({
-    // A few chunks ahead of the network, so that it never waits for the thread.
-    highWaterMark: 256 * 1024,
+    // Two chunks ahead of the network, so that it never waits for the thread.
+    highWaterMark: 128 * 1024,
     read() {
       next().then(
         (chunk) => this.push(chunk),

@@ -5,6 +5,7 @@ import { openChunk, sealChunk, unwrapBodyKey, wrapBodyKey } from './body-cipher.
 import type { Counters } from './counters.ts';
 import type { KeySlots } from './key-slots.ts';
 import { childId, childRange } from './numbers.ts';
+import { release } from './release.ts';
 
 /** What is known of a body before its message is accepted. */
 export interface BodyWriter {
@@ -92,6 +93,7 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
       } else {
         const sealed = sealChunk(body.key, { number: body.number, index, isLast }, bytes);
         insertChunk.run(id, sealed.tag, sealed.bytes);
+        release(sealed.bytes);
       }
       body.isListed ||= !isLast;
       body.chunkCount++;
@@ -112,6 +114,8 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
       } catch {
         // Node says no more than that it can't authenticate the data; the caller names the message.
         return null;
+      } finally {
+        release(sealed.bytes);
       }
     },
     erase(body) {

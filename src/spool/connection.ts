@@ -1,6 +1,8 @@
 /** The one connection: opened, given up after a failure, and opened again when next needed, salvaged where damaged. */
 import type { Database } from 'better-sqlite3';
+import { isWorthCompacting, writeCompact } from './compact.ts';
 import { type DatabaseOptions, openDatabase, readPragma } from './database.ts';
+import { freshNameOf, replaceFile } from './files.ts';
 import { isDamage } from './problems.ts';
 import { type SalvageReport, salvageDatabase } from './salvage.ts';
 import { createStore, type Store } from './store.ts';
@@ -18,6 +20,11 @@ export interface Connection {
   store(now: number): Store;
   /** Closes without a commit. `damage`: the next opening salvages without looking first. */
   giveUp(options: { damage: boolean }): void;
+  /**
+   * Gives room back to the disk where that pays, which is known by the `diskBytes` that are free there. To be called
+   * between two transactions. Throws what SQLite throws; the file is then as it was.
+   */
+  compact(diskBytes: number): void;
   /** Reads again what is kept in memory about the tables. */
   reload(): void;
   /** The store if one is open. */
@@ -67,6 +74,15 @@ export function createConnection(deps: ConnectionDeps): Connection {
       isKnownDamaged ||= damage;
       // Rolls back what is open; the journal of a failed commit is applied when it is opened again.
       db?.close();
+    },
+    compact(diskBytes) {
+      const { file } = deps.database;
+      if (store === null || !isWorthCompacting(store.db, diskBytes)) return;
+      const { db } = store;
+      writeCompact(db, freshNameOf(file));
+      store = null;
+      db.close();
+      replaceFile(freshNameOf(file), file);
     },
     reload() {
       if (store !== null) store = createStore({ db: store.db, boxKey: deps.boxKey, onEvent: deps.onEvent });

@@ -10,7 +10,7 @@ import Database from 'better-sqlite3';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
-import { makePrivateFile, replaceFile, syncFolderOf } from './files.ts';
+import { freshNameOf, makePrivateFile, replaceFile, syncFolderOf } from './files.ts';
 import { MIGRATIONS, SCHEMA_VERSION } from './migrations.ts';
 import { isDamage, PROBLEMS, sqliteCode } from './problems.ts';
 import type { StorageLayout } from './storage.ts';
@@ -52,7 +52,7 @@ export function openDatabase(options: DatabaseOptions): Database.Database {
 
 /** Makes an empty database at `file`; the fresh file is complete before it gets its name. */
 function createDatabase(options: DatabaseOptions): void {
-  const fresh = { ...options, file: `${options.file}.new` };
+  const fresh = { ...options, file: freshNameOf(options.file) };
   openFresh(fresh).close();
   replaceFile(fresh.file, options.file);
 }

@@ -47,6 +47,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
   let hasNews = false;
   let salvaged: SalvageReport | null = null;
   let latestNow = 0;
+  let copiesUnderWay = 0;
   /** What the latest write failed of; null once one has succeeded. */
   let failure: SpoolRefusal | null = null;
 
@@ -110,6 +111,15 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       // Still failing, which has been logged and is part of the answer.
       if (!(error instanceof SpoolRefusal)) throw error;
     }
+  }
+
+  /** Not while bodies are on their way in or out, which are listed, or a copy is made; the next round tries again. */
+  function compact(): void {
+    if (copiesUnderWay > 0) return;
+    group.flush();
+    group.peek(() => {
+      if (store().bodies.listed().length === 0) connection.compact(space.freeBytes());
+    });
   }
 
   function stats(now: number): SpoolStats {
@@ -195,13 +205,21 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return null;
     },
     async copy({ file, messages }) {
-      if (messages) await copyDatabase(store().db, group, file);
-      else await group.read(() => copyFacts(store().db, { ...data, file }));
+      copiesUnderWay += 1;
+      try {
+        if (messages) await copyDatabase(store().db, group, file);
+        else await group.read(() => copyFacts(store().db, { ...data, file }));
+      } finally {
+        copiesUnderWay -= 1;
+      }
       return null;
     },
     async housekeep(cursor, now) {
       const next = await group.durable(() => keepHouse(store(), bounds, cursor, now));
-      if (next === null) removeDamagedBefore(data.file, now - data.failedKeepDays * DAY_MS);
+      if (next === null) {
+        removeDamagedBefore(data.file, now - data.failedKeepDays * DAY_MS);
+        compact();
+      }
       sweeper.wake();
       return next;
     },

@@ -18,6 +18,11 @@ const COMPANIONS = ['-journal', '-wal', '-shm'] as const;
 /** Owner only: senders, recipients and replies stand in it in clear. */
 const PRIVATE_MODE = 0o600;
 
+/** Name of the file that will take the place of `file`. */
+export function freshNameOf(file: string): string {
+  return `${file}.new`;
+}
+
 /** Makes an empty file for the owner alone; SQLite gives its journal the same mode (findCreateFileMode). */
 export function makePrivateFile(file: string): void {
   removeDatabase(file);

@@ -1,9 +1,8 @@
-/** Keeps the spool from growing for ever, in slices: old bodies, old history, old events, room on the disk. */
+/** Keeps the spool from growing for ever, in slices: old bodies, old history, old events. */
 
 import { assertNever } from '../core/assert.ts';
 import { DAY_MS } from '../core/durations.ts';
 import { LIMITS } from '../core/limits.ts';
-import { readPragma } from './database.ts';
 import type { StoredMessage } from './message-table.ts';
 import { REASONS } from './problems.ts';
 import type { HousekeepingCursor } from './protocol.ts';
@@ -40,10 +39,8 @@ export function keepHouse(
     case 'events': {
       const before = now - settings.historyDays * DAY_MS;
       const isMore = store.events.trim(before, LIMITS.spoolHousekeepingRowsMax);
-      return isMore ? cursor : { step: 'vacuum', after: 0 };
+      return isMore ? cursor : null;
     }
-    case 'vacuum':
-      return giveBackPages(store) ? cursor : null;
     default:
       return assertNever(cursor.step);
   }
@@ -85,16 +82,3 @@ function forget(store: Store, { body }: StoredMessage): void {
   store.attempts.removeOf(body.number);
   store.messages.remove(body.number);
 }
-
-/** Gives free pages beyond those kept for the next burst back to the file system; true when there are more. */
-function giveBackPages({ db }: Store): boolean {
-  const pageBytes = Number(readPragma(db, 'page_size'));
-  const surplus = Number(readPragma(db, 'freelist_count')) - LIMITS.spoolFreeBytesKept / pageBytes;
-  if (surplus <= 0 || readPragma(db, 'auto_vacuum') !== INCREMENTAL) return false;
-  const pages = Math.min(surplus, LIMITS.spoolVacuumBytesMax / pageBytes);
-  db.pragma(`incremental_vacuum(${Math.ceil(pages)})`);
-  return surplus > pages;
-}
-
-/** `auto_vacuum` as SQLite counts it. */
-const INCREMENTAL = 2;

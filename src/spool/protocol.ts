@@ -48,7 +48,7 @@ export interface SpoolWorkerData extends SpoolBounds {
 }
 
 /** How far housekeeping has come within one round. */
-export type HousekeepingCursor = { step: 'expire' | 'history' | 'events' | 'vacuum'; after: number };
+export type HousekeepingCursor = { step: 'expire' | 'history' | 'events'; after: number };
 
 export interface SpoolCalls {
   start: { args: null; result: SpoolStart };

@@ -5,6 +5,7 @@ import type { GroupCommit } from './group-commit.ts';
 import type { OpenBodies, OpenBody } from './open-bodies.ts';
 import { refusal } from './problems.ts';
 import type { Executors, SpoolBounds } from './protocol.ts';
+import { release } from './release.ts';
 import type { Store } from './store.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -60,6 +61,8 @@ export function createReceiving(
       } catch (error) {
         giveUp(number);
         throw error;
+      } finally {
+        release(bytes);
       }
       return null;
     },
@@ -75,6 +78,7 @@ export function createReceiving(
         );
         // Counted as held from here on.
         body.bodyBytes = 0;
+        release(bytes);
         await accepted;
         bodies.close(number);
       } catch (error) {

@@ -7,7 +7,7 @@
  */
 import Database from 'better-sqlite3';
 import { type DatabaseOptions, openFresh } from './database.ts';
-import { nameForDamaged, replaceFile, setAside } from './files.ts';
+import { freshNameOf, nameForDamaged, replaceFile, setAside } from './files.ts';
 import { ownerOf } from './numbers.ts';
 import { isDamage, sqliteCode } from './problems.ts';
 import { type MendResult, mendRelations } from './salvage-mend.ts';
@@ -27,7 +27,7 @@ const TABLES = ['messages', 'recipients', 'keys', 'facts', 'events', 'attempts']
  */
 export function salvageDatabase(options: DatabaseOptions, boxKey: Buffer, now: number): SalvageReport {
   const damagedFile = nameForDamaged(options.file, now);
-  const fresh = { ...options, file: `${options.file}.new` };
+  const fresh = { ...options, file: freshNameOf(options.file) };
   const to = openFresh(fresh);
   let result: MendResult;
   try {

@@ -13,6 +13,7 @@ export interface StorageLayout {
 export const STORAGE: StorageLayout = {
   journalMode: 'TRUNCATE',
   pageBytes: 4096,
-  chunkBytes: 64 * 1024,
-  autoVacuum: 'INCREMENTAL',
+  // Below MALLOC_MMAP_THRESHOLD_ (program/memory-settings.ts), or each would be mapped anew.
+  chunkBytes: 120 * 1024,
+  autoVacuum: 'NONE',
 };

@@ -40,8 +40,8 @@ describe('the connection', () => {
     const layout = lookInto(test.file, (db) =>
       ['page_size', 'auto_vacuum'].map((name) => db.pragma(name, { simple: true })),
     );
-    // 2 is INCREMENTAL (sqlite.org/pragma.html#pragma_auto_vacuum).
-    expect(layout).toEqual([4096, 2]);
+    // 0 is NONE (sqlite.org/pragma.html#pragma_auto_vacuum).
+    expect(layout).toEqual([4096, 0]);
   });
 
   test('leaves nothing but the spool and its journal in the folder, and those to the owner alone', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { STORAGE } from '../../src/spool/storage.ts';
 import { SpoolRefusal } from '../../src/spool/types.ts';
 import { runOrThrow, startProcess } from '../support/processes.ts';
 import { acceptTestMessage, readTestBody, type TestSpool, testMessage } from '../support/spool.ts';
@@ -90,7 +91,8 @@ describe('a disk that is really full', () => {
       expect(reason).toBe('disk-full');
       expect(ids.length).toBeGreaterThan(3);
       const [touched, untouched] = [await test.spool.receive(), await test.spool.receive()];
-      await touched.write(randomBytes(100_000));
+      // One byte more than a chunk: the chunk goes to the thread.
+      await touched.write(randomBytes(STORAGE.chunkBytes + 1));
       // Several at once share a transaction, and each hears of its end.
       const reasons = await Promise.all(
         [1, 2, 3].map(() => refusalOf(acceptTestMessage(test, {}, randomBytes(2 * MIB)))),

@@ -1,27 +1,12 @@
 /** What is old goes by itself: bodies nobody asked for, history, events, and room on the disk. */
-import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { acceptTestMessage, type TestSpool } from '../support/spool.ts';
 import { claimOne, deliver, spoolsOfThisFile } from './open-spools.ts';
+import { pass } from './pass-time.ts';
 
 const open = spoolsOfThisFile();
-const HOUR_MS = 3600 * 1000;
-const DAY_MS = 24 * HOUR_MS;
 const HELD = { code: 'device.unknown', cause: 'Nobody has approved this device.' };
-
-/** Lets days pass; the next round of housekeeping is over when the answer to a later call is there. */
-async function pass({ spool }: TestSpool, clock: FakeClock, days: number): Promise<void> {
-  clock.setWallClock(clock.now() + days * DAY_MS);
-  await whenRoundOver(spool, clock);
-  await clock.advance(HOUR_MS);
-  await whenRoundOver(spool, clock);
-}
-
-/** A round has ended when the timer of the next one waits. */
-async function whenRoundOver(spool: TestSpool['spool'], clock: FakeClock): Promise<void> {
-  while (clock.pendingTimers() === 0) await spool.stats();
-}
 
 async function openWithClock(settings = {}): Promise<{ test: TestSpool; clock: FakeClock }> {
   const clock = createFakeClock();
@@ -71,18 +56,6 @@ describe('housekeeping', () => {
     const { id } = await acceptTestMessage(test);
     await pass(test, clock, 400);
     expect(await test.spool.show(id)).toMatchObject({ hasBody: true, recipients: [{ state: 'queued' }] });
-  });
-
-  test('gives the room of a once full spool back to the disk', async () => {
-    const { test, clock } = await openWithClock();
-    for (let count = 0; count < 4; count++) await acceptTestMessage(test, {}, randomBytes(24 * 1024 * 1024));
-    const full = (await test.spool.stats()).databaseBytes;
-    await test.spool.act('cancel', {}, 'cli');
-    expect(full).toBeGreaterThan(96 * 1024 * 1024);
-    // Bodies are removed in pieces between other calls, so it may take a round more; 64 MiB stay for the next burst.
-    const bytes = async () => (await test.spool.stats()).databaseBytes;
-    for (let round = 0; round < 50 && (await bytes()) > 70 * 1024 * 1024; round++) await pass(test, clock, 0);
-    expect(await bytes()).toBeLessThan(70 * 1024 * 1024);
   });
 
   test('goes through more messages than one slice holds', async () => {
