@@ -191,8 +191,8 @@ export function createAgent(given: AgentDeps): Agent {
     });
     rooms = { spool, dispatch, intake };
 
-    const { pending, newestEventAt } = await started('spool', spool).start();
-    clock.hasWritten(newestEventAt);
+    const { pending, latestEventAt } = await started('spool', spool).start();
+    clock.hasWritten(latestEventAt);
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', built.control).start();
     started('records', built.records).start();

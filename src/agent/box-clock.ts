@@ -6,8 +6,8 @@ import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 
 export interface BoxClock extends Clock {
-  /** To be told at the start. @param newestEventAt null where nothing was written yet. */
-  hasWritten(newestEventAt: number | null): void;
+  /** To be told at the start. @param latestEventAt null where nothing was written yet. */
+  hasWritten(latestEventAt: number | null): void;
 }
 
 export function createBoxClock(clock: Clock): BoxClock {
@@ -24,9 +24,9 @@ export function createBoxClock(clock: Clock): BoxClock {
   return {
     ...clock,
     isSet: () => clock.isSet() && !isDoubted(),
-    hasWritten(newestEventAt) {
+    hasWritten(latestEventAt) {
       // What a time server corrects in passing is no other time.
-      floorMs = newestEventAt === null ? null : newestEventAt - LIMITS.clockJumpMinMs;
+      floorMs = latestEventAt === null ? null : latestEventAt - LIMITS.clockJumpMinMs;
       doubtEndsAt = clock.monotonicMs() + LIMITS.clockDoubtMaxMs;
     },
   };

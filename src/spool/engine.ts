@@ -138,7 +138,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return {
         ...readBack(opened.db),
         pending: pendingMessages(opened),
-        newestEventAt: opened.events.newestAt(),
+        latestEventAt: opened.events.latestAt(),
         salvaged,
       };
     },

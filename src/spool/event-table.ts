@@ -20,10 +20,14 @@ export interface EventTable {
   /** The newest `limit`, oldest first. */
   latest(limit: number): EventRecord[];
   ofMessage(id: MessageId): EventRecord[];
-  newestAt(): number | null;
+  /** The latest time among the newest: after a start with the clock behind, the very newest has a time of long ago. */
+  latestAt(): number | null;
   /** Removes up to `limit` of the oldest that are older than `before`; true when there may be more. */
   trim(before: number, limit: number): boolean;
 }
+
+/** More than a few starts with a wrong clock write before a time server is heard. */
+const NEWEST_LOOKED_AT = 1000;
 
 export function createEventTable(db: Database, onAppend: () => void): EventTable {
   const insert = db.prepare<[number, string, string | null, string]>(
@@ -42,7 +46,11 @@ export function createEventTable(db: Database, onAppend: () => void): EventTable
   const ofMessage = db.prepare<[string], EventRow>(
     'SELECT seq, ts, type, data FROM events WHERE message = ? ORDER BY seq',
   );
-  const newest = db.prepare<[], number>('SELECT ts FROM events ORDER BY seq DESC LIMIT 1').pluck();
+  const latestTime = db
+    .prepare<[], number | null>(
+      `SELECT max(ts) FROM (SELECT ts FROM events ORDER BY seq DESC LIMIT ${NEWEST_LOOKED_AT})`,
+    )
+    .pluck();
   // The newest stays, whatever its age: numbering goes on from it.
   const oldest = db.prepare<[number], { seq: number; ts: number }>(
     'SELECT seq, ts FROM events WHERE seq < (SELECT max(seq) FROM events) ORDER BY seq LIMIT ?',
@@ -60,7 +68,7 @@ export function createEventTable(db: Database, onAppend: () => void): EventTable
     troublesAfter: (seq, limit) => troublesAfter.all(seq, limit).map(toRecord) as TroubleRecord[],
     latest: (limit) => latest.all(limit).reverse().map(toRecord),
     ofMessage: (id) => ofMessage.all(id).map(toRecord),
-    newestAt: () => newest.get() ?? null,
+    latestAt: () => latestTime.get() ?? null,
     trim(before, limit) {
       const rows = oldest.all(limit);
       const young = rows.findIndex(({ ts }) => ts >= before);

@@ -232,8 +232,8 @@ export interface SpoolStart {
   pending: number;
   /** Set when a damaged file was put aside and salvaged at this start. */
   salvaged: { damagedFile: string; messages: number; lost: number } | null;
-  /** Time of the newest event: a wall clock before it is not set. */
-  newestEventAt: number | null;
+  /** The latest time of an event: a wall clock before it is not set. */
+  latestEventAt: number | null;
 }
 
 export interface Spool {

@@ -23,12 +23,26 @@ describe('events', () => {
     const clock = createFakeClock();
     const first = await open({ clock });
     await first.spool.record({ type: 'agent.started', data: { version: '1.0.0' } });
-    expect(first.started.newestEventAt).toBeNull();
+    expect(first.started.latestEventAt).toBeNull();
     await first.spool.stop();
     const second = await open({ directory: first.directory, key: first.key });
-    expect(second.started.newestEventAt).toBe(clock.now());
+    expect(second.started.latestEventAt).toBe(clock.now());
     await second.spool.record({ type: 'agent.started', data: { version: '1.0.1' } });
     expect((await second.spool.events(1, 10)).map(({ seq }) => seq)).toEqual([2]);
+  });
+
+  test('still tell when the box was last awake after a start with its clock behind', async () => {
+    const clock = createFakeClock();
+    const first = await open({ clock });
+    const awakeAt = clock.now();
+    await first.spool.record({ type: 'agent.started', data: { version: '1.0.0' } });
+    await first.spool.stop();
+    clock.setWallClock(0);
+    const behind = await open({ directory: first.directory, key: first.key, clock });
+    await behind.spool.record({ type: 'agent.started', data: { version: '1.0.0' } });
+    await behind.spool.stop();
+    const third = await open({ directory: first.directory, key: first.key, clock });
+    expect(third.started.latestEventAt).toBe(awakeAt);
   });
 });
 
