@@ -95,7 +95,7 @@ async function main(): Promise<void> {
   const parts = {
     loader: asPart(await bundle('src/program/bundle-loader.ts')),
     ...program.modules,
-    worker: asPart(await bundle('src/spool/worker-main.ts')),
+    worker: asPart(await bundle('src/spool-thread.ts')),
     ...Object.fromEntries(TARGETS.map((target) => [target, addonOf(target)])),
   };
   mkdirSync(path.dirname(OUT_FILE), { recursive: true });

@@ -36,7 +36,7 @@ import type { Intake, ListenerAddress } from './intake/types.ts';
 import { createJoin } from './join/join.ts';
 import type { Notices } from './notices/types.ts';
 import type { Catalogue } from './profiles/types.ts';
-import { giveBackStartMemory } from './program/memory-settings.ts';
+import { settleMemory } from './program/memory-settings.ts';
 import { unpackNativeAddon } from './program/native.ts';
 import { VERSION } from './program/version.ts';
 import { createSpool } from './spool/spool.ts';
@@ -213,7 +213,7 @@ export function createAgent(given: AgentDeps): Agent {
     inForce.webPort = await started('web', page).show(config, certificate);
     followConfig(built, { intake, page, notices });
     await started('config trial', built.configTrial).start();
-    const settled = clock.schedule(LIMITS.startSettledMs, giveBackStartMemory);
+    const settled = clock.schedule(LIMITS.startSettledMs, settleMemory);
     started('start memory', { stop: async () => settled.cancel() });
     const { listeners, webPort } = inForce;
     log.info('agent.started', { version: VERSION, site: config.site.id, listeners, pending });

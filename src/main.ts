@@ -11,7 +11,7 @@ import { embeddedWorker } from './program/worker-embedded.ts';
 function startWorker(workerData: unknown): Worker {
   const program = embeddedWorker();
   return program === null
-    ? new Worker(new URL('./spool/worker-main.ts', import.meta.url), { workerData })
+    ? new Worker(new URL('./spool-thread.ts', import.meta.url), { workerData })
     : new Worker(program, { eval: true, workerData });
 }
 

@@ -2,6 +2,8 @@
  * Settings of memory that the C library and V8 read once, before the program begins: the agent sets them and starts
  * again in its place, in the same process. Why not in a service file: docs/decisions/0013-memory-settings.md.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** What the program starts again with; what an operator has set stands. */
 const ENVIRONMENT = {
@@ -12,16 +14,14 @@ const ENVIRONMENT = {
   MALLOC_MMAP_THRESHOLD_: '131072',
 };
 
-/** Options of V8, unless an operator has set the same. */
-const V8_OPTIONS = {
-  // Short-lived objects of a message fit; left to itself it grows to three times 16 MiB in each thread, and stays.
-  'max-semi-space-size': '--max-semi-space-size=2',
-  // All is collected when it has doubled. V8 counts the buffers of scans on their way, too, and by its own measure would
-  // collect, where a slow box is busy, at a tenth more: three times a second.
-  'heap-growing-percent': '--heap-growing-percent=100',
-  // Lets `giveBackStartMemory` ask for it.
-  'expose-gc': '--expose-gc',
-};
+/** Short-lived objects of a message fit; left to itself it grows to three times 16 MiB in each thread, and stays. */
+const YOUNG_GENERATION = '--max-semi-space-size=2';
+
+/**
+ * Settled, all is collected when it has doubled. V8 counts the buffers of scans on their way, too, and by its own measure
+ * would collect, where a slow box is busy, at a tenth more: three times a second.
+ */
+const GROWTH = '--heap-growing-percent=100';
 
 /** Set in what was started again, so that it goes on. */
 const MARK = 'SCANFERRY_MEMORY_SET';
@@ -43,17 +43,33 @@ export function applyMemorySettings(to: ThisProcess): void {
     return;
   }
   if (!isAgent || to.execve === undefined) return;
-  const given = `${to.env['NODE_OPTIONS'] ?? ''} ${to.execArgv.join(' ')}`;
-  const options = Object.entries(V8_OPTIONS).filter(([name]) => !given.includes(name));
-  const args = [...to.execArgv, ...options.map(([, option]) => option), ...to.argv.slice(1)];
+  const args = [
+    ...to.execArgv,
+    ...(isSet(YOUNG_GENERATION, to) ? [] : [YOUNG_GENERATION]),
+    ...to.argv.slice(1),
+  ];
   to.execve(to.execPath, [to.execPath, ...args], { ...ENVIRONMENT, ...to.env, [MARK]: '1' });
 }
 
 /**
  * Gives back what the start alone needed, 7 MiB: an agent that then has nothing to do allocates nothing, so V8 would
- * find no occasion. To be called once things are quiet; it stops the thread for some 50 ms.
+ * find no occasion. To be called once things are quiet, in each thread; it stops that thread for some 50 ms.
+ *
+ * What is set here would at the start of the process make Node.js compile all of its own modules, instead of taking
+ * them as its build compiled them: 90 ms.
  */
-export function giveBackStartMemory(): void {
-  // Absent where the settings could not be made.
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+export function settleMemory(): void {
+  // V8 gives `gc` to contexts that are made while the flag is set.
+  setFlagsFromString('--expose-gc');
+  const gc: NodeJS.GCFunction = runInNewContext('gc');
+  setFlagsFromString('--no-expose-gc');
+  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  if (!isSet(GROWTH, process)) setFlagsFromString(GROWTH);
+}
+
+/** Whether an operator has set the same option of V8. */
+function isSet(option: string, { env, execArgv }: Pick<ThisProcess, 'env' | 'execArgv'>): boolean {
+  const [name = option] = option.split('=');
+  // V8 reads both spellings.
+  return `${env['NODE_OPTIONS'] ?? ''} ${execArgv.join(' ')}`.replaceAll('_', '-').includes(name);
 }

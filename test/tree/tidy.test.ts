@@ -104,7 +104,7 @@ describe('rooms', () => {
 });
 
 const ENTRIES = new Set([
-  ...['main.ts', 'spool/worker-main.ts'],
+  ...['main.ts', 'spool-thread.ts'],
   ...['program/bundle-head.ts', 'program/bundle-loader.ts'],
   // What scripts/build.ts fills in imports it.
   'program/bundle-parts.ts',
