@@ -71,6 +71,10 @@ describe('a claim', () => {
   });
 });
 
+test('the built-in catalogue, which is not checked at a start, is what a check makes of it', () => {
+  expect(builtInCatalogue()).toEqual(loadCatalogue(rawProfiles));
+});
+
 test('the built-in catalogue holds the generic profiles', () => {
   expect([...builtInCatalogue().keys()]).toEqual(
     expect.arrayContaining(['generic/plain', 'generic/tls1.0', 'generic/implicit', 'generic/modern']),
