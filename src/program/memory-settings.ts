@@ -2,7 +2,7 @@
  * Settings of memory that the C library and V8 read once, before the program begins: the agent sets them and starts
  * again in its place, in the same process. Why not in a service file: docs/decisions/0013-memory-settings.md.
  */
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** What the program starts again with; what an operator has set stands. */
@@ -16,6 +16,13 @@ const ENVIRONMENT = {
 
 /** Short-lived objects of a message fit; left to itself it grows to three times 16 MiB in each thread, and stays. */
 const YOUNG_GENERATION = '--max-semi-space-size=2';
+
+/**
+ * Where a heap may reach 2 GiB, V8 maps its own functions a second time for each thread, beside compiled code: 2 MiB. A small
+ * box has no such heap, and the agent needs a fiftieth of it.
+ */
+const HEAP = '--max-old-space-size=2047';
+const LARGE_HEAP_BYTES = 2 ** 31;
 
 /**
  * Settled, all is collected when it has doubled. V8 counts the buffers of scans on their way, too, and by its own measure
@@ -35,19 +42,23 @@ export interface ThisProcess {
   execve?: typeof process.execve | undefined;
 }
 
-/** Starts the agent again with the settings where that is due, and then doesn't return. */
-export function applyMemorySettings(to: ThisProcess): void {
+/**
+ * Starts the agent again with the settings where that is due, and then doesn't return.
+ * @param heapBytesMax what V8 allows this process by itself.
+ */
+export function applyMemorySettings(
+  to: ThisProcess,
+  heapBytesMax = getHeapStatistics().heap_size_limit,
+): void {
   const isAgent = to.argv[2] === 'run';
   if (to.env[MARK] !== undefined) {
     delete to.env[MARK];
     return;
   }
   if (!isAgent || to.execve === undefined) return;
-  const args = [
-    ...to.execArgv,
-    ...(isSet(YOUNG_GENERATION, to) ? [] : [YOUNG_GENERATION]),
-    ...to.argv.slice(1),
-  ];
+  const due = heapBytesMax < LARGE_HEAP_BYTES ? [YOUNG_GENERATION] : [YOUNG_GENERATION, HEAP];
+  const options = due.filter((option) => !isSet(option, to));
+  const args = [...to.execArgv, ...options, ...to.argv.slice(1)];
   to.execve(to.execPath, [to.execPath, ...args], { ...ENVIRONMENT, ...to.env, [MARK]: '1' });
 }
 

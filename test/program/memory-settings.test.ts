@@ -11,7 +11,9 @@ interface Started {
   env: NodeJS.ProcessEnv;
 }
 
-function processOf(args: string[], env: NodeJS.ProcessEnv = {}) {
+const GIB = 2 ** 30;
+
+function processOf(args: string[], env: NodeJS.ProcessEnv = {}, heapBytesMax = GIB) {
   const started: Started[] = [];
   const process: ThisProcess = {
     ...{ argv: ['/usr/bin/node', '/opt/scanferry.cjs', ...args], env, execPath: '/usr/bin/node' },
@@ -21,7 +23,7 @@ function processOf(args: string[], env: NodeJS.ProcessEnv = {}) {
       return undefined as never; // The real one doesn't return.
     },
   };
-  applyMemorySettings(process);
+  applyMemorySettings(process, heapBytesMax);
   return { process, started };
 }
 
@@ -50,6 +52,14 @@ test('leaves what an operator has set', () => {
   });
   expect(started[0]?.env).toMatchObject({ MALLOC_ARENA_MAX: '4', NODE_OPTIONS: '--max_semi_space_size=32' });
   expect(started[0]?.args).not.toContain('--max-semi-space-size=2');
+});
+
+test('bounds the heap where V8 would let it grow large, unless an operator has', () => {
+  const bound = '--max-old-space-size=2047';
+  expect(processOf(['run'], {}, 4 * GIB).started[0]?.args).toContain(bound);
+  expect(processOf(['run'], {}, GIB).started[0]?.args).not.toContain(bound);
+  const own = { NODE_OPTIONS: '--max-old-space-size=8000' };
+  expect(processOf(['run'], own, 8 * GIB).started[0]?.args).not.toContain(bound);
 });
 
 test('starts no other command again', () => {
