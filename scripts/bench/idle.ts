@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readUsage } from './process-tree.ts';
 
-/** After it the garbage of a start has been collected (LIMITS.startSettledMs), and the agent rests. */
-export const REST_MS = 12_000;
+/** After it the garbage of a start has been collected (LIMITS.startSettledMs), V8 has looked for more, and the agent rests. */
+export const REST_MS = 45_000;
 
 export interface IdleFigures {
   residentBytes: number;
