@@ -38,11 +38,17 @@ export function openModules(
     if (known !== undefined) return known.exports;
     const text = packed.get(name);
     if (text === undefined) return requireOther(name);
-    packed.delete(name);
     const module: Module = { exports: {} };
     // Before it runs: modules may need each other.
     loaded.set(name, module);
-    compileModule(name.slice(MODULE.length), { bundle, text: unpack(text) })(module, load);
+    try {
+      compileModule(name.slice(MODULE.length), { bundle, text: unpack(text) })(module, load);
+    } catch (error) {
+      // As in Node.js: who asks again gets the error again, and not half a module.
+      loaded.delete(name);
+      throw error;
+    }
+    packed.delete(name);
     return module.exports;
   }
 
