@@ -6,7 +6,6 @@ import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import * as tar from 'tar-stream';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
@@ -15,6 +14,7 @@ import { PROBLEMS } from './problems.ts';
 
 /** The bytes of the archive; everything lies in one folder of its name. */
 export async function packBundle(files: readonly BundleFile[], name: string, now: number): Promise<Buffer> {
+  const { default: tar } = await import('tar-stream');
   const pack = tar.pack();
   for (const file of files) {
     pack.entry({ name: `${name}/${file.name}`, mode: 0o600, mtime: new Date(now) }, file.text);
