@@ -95,6 +95,9 @@ export const LIMITS = {
   noticeDelayMs: 24 * 60 * MINUTE,
   /** Notices: unknown devices remembered as told of; a site has a few dozen devices. */
   noticeDevicesMax: 500,
+  /** A commit that followed one shared by so many waits so long for more; a commit itself takes 3 ms and more. */
+  spoolCompanyMin: 4,
+  spoolCompanyWaitMs: 5,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
   /** Chunks erased in one commit (7.5 MiB): the next 250 waits for no more. */

@@ -1,5 +1,6 @@
 /**
- * One transaction for everybody who is waiting: callers of one turn of the event loop share one commit.
+ * One transaction for everybody who is waiting: callers of one turn of the event loop share one commit. Where many come
+ * at once, it waits a moment for more: each commit writes some ten pages, whoever shares it.
  *
  * Invariants: a caller of `durable` is answered after its commit, or rejected when the transaction failed, in which
  * case nothing of it is kept. Readers never see what is not yet durable: while somebody waits they come after the
@@ -48,6 +49,8 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   let readers: (() => void)[] = [];
   let uncommittedBytes = 0;
   let isPlanned = false;
+  /** How many shared the last commit. */
+  let company = 0;
   /** How many have asked that each commit stands alone. */
   let alone = 0;
 
@@ -79,6 +82,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   function commit(): void {
     isPlanned = false;
     const waiting = waiters;
+    company = waiting.length;
     if (db?.inTransaction) {
       try {
         deps.beforeCommit();
@@ -113,6 +117,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     if (isPlanned) return;
     isPlanned = true;
     if (alone > 0) queueMicrotask(commit);
+    else if (company >= LIMITS.spoolCompanyMin) setTimeout(commit, LIMITS.spoolCompanyWaitMs);
     else setImmediate(commit);
   }
 

@@ -1,6 +1,8 @@
 /** The shared transaction by itself, over a real database: who waits, who reads, who is undone. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LIMITS } from '../../src/core/limits.ts';
 import { createGroupCommit, type GroupCommit } from '../../src/spool/group-commit.ts';
 
 let db: Database.Database;
@@ -27,6 +29,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   db.close();
 });
 
@@ -39,6 +42,24 @@ describe('the shared transaction', () => {
     expect(commits).toBe(1);
     expect(db.inTransaction).toBe(false);
     expect(values()).toEqual([1, 2, 3]);
+  });
+
+  test('is committed at once for whoever comes alone, and waits for more where many shared the last', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    await group.durable(insert(1));
+    await group.durable(insert(2));
+    expect(commits).toBe(2);
+    await Promise.all([10, 11, 12, 13].map((value) => group.durable(insert(value))));
+    const first = group.durable(insert(20));
+    await nextTurn();
+    const second = group.durable(insert(21));
+    await nextTurn();
+    expect(commits).toBe(3);
+    vi.advanceTimersByTime(LIMITS.spoolCompanyWaitMs);
+    await Promise.all([first, second]);
+    expect(commits).toBe(4);
+    await group.durable(insert(30));
+    expect(commits).toBe(5);
   });
 
   test('ends with what the owner writes last', async () => {
