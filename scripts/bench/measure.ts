@@ -47,6 +47,21 @@ export async function measure(
   }
 }
 
+/** Each figure's median over several rounds of the same load. */
+export function medianOf(rounds: readonly Figures[]): Figures {
+  const median = (name: keyof Figures) => {
+    const sorted = rounds.map((figures) => figures[name]).sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  };
+  return {
+    acceptedPerSecond: median('acceptedPerSecond'),
+    relayedPerSecond: median('relayedPerSecond'),
+    cpuMsPerMessage: median('cpuMsPerMessage'),
+    memoryBytes: median('memoryBytes'),
+    writtenPerByte: median('writtenPerByte'),
+  };
+}
+
 function perSecond(count: number, ms: number): number {
   return (count / ms) * 1000;
 }
