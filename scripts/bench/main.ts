@@ -167,12 +167,18 @@ async function compareLoads(
 async function showStartUp({ isQuick, place }: Stage): Promise<void> {
   const count = isQuick ? 10_000 : 100_000;
   const waiting = { ...place('waiting'), upstreamPort: CLOSED_PORT };
-  await mkdir(waiting.folder);
+  // Where so much waits was a start before, and what only a first one makes is there.
+  await (await startAgent(waiting)).stop();
   await fillSpool(path.join(waiting.folder, 'data'), count);
-  const port = await freePort();
-  const [ms, agent] = await timeToGreeting(port, () => startAgent(waiting, { port }));
-  await agent.stop();
-  console.log(`From start to greeting with ${count} messages waiting: ${ms.toFixed(0)} ms\n`);
+  const times: number[] = [];
+  while (times.length < ROUNDS) {
+    const port = await freePort();
+    const [ms, agent] = await timeToGreeting(port, () => startAgent(waiting, { port }));
+    times.push(ms);
+    await agent.stop();
+  }
+  const shown = times.map((ms) => ms.toFixed(0)).join(', ');
+  console.log(`From start to greeting with ${count} messages waiting: ${shown} ms\n`);
 }
 
 await main();
