@@ -14,9 +14,8 @@ export interface Counters {
   heldBytes: number;
 }
 
-const HAS_HELD = `EXISTS (
-  SELECT 1 FROM recipients r WHERE r.state = 'held'
-    AND r.id BETWEEN m.number * ${CHILDREN_MAX} AND m.number * ${CHILDREN_MAX} + ${CHILDREN_MAX - 1})`;
+/** One pass over the recipients; to look for those of each message took three times as long where 100,000 wait. */
+const HAS_HELD = `m.number IN (SELECT r.id / ${CHILDREN_MAX} FROM recipients r WHERE r.state = 'held')`;
 
 /** Counts the tables once: at opening, and again after work was undone. */
 export function countTables(db: Database): Counters {
