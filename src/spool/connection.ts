@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { isWorthCompacting, writeCompact } from './compact.ts';
 import { type DatabaseOptions, openDatabase, readPragma } from './database.ts';
-import { freshNameOf, replaceFile } from './files.ts';
+import { freshNameOf, removeDatabase, replaceFile } from './files.ts';
 import { isDamage } from './problems.ts';
 import { type SalvageReport, salvageDatabase } from './salvage.ts';
 import { createStore, type Store } from './store.ts';
@@ -77,6 +77,8 @@ export function createConnection(deps: ConnectionDeps): Connection {
     },
     compact(diskBytes) {
       const { file } = deps.database;
+      // A crash in the middle leaves a beginning that nobody needs.
+      removeDatabase(freshNameOf(file));
       if (store === null || !isWorthCompacting(store.db, diskBytes)) return;
       const { db } = store;
       writeCompact(db, freshNameOf(file));

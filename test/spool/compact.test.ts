@@ -1,6 +1,6 @@
 /** Room on the disk comes back after an outage, and nothing that is live is touched by it. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -59,6 +59,17 @@ test('a once full file is small again, its history and what waits are still ther
   await box.spool.stop();
   const again = await open({ directory: box.directory, key: box.key, clock });
   expect(await readTestBody(again.spool, next.id)).toHaveLength(MIB);
+});
+
+test('what a crash in the middle left is removed, and the spool is as it was', async () => {
+  const box = await open({ clock });
+  const waiting = await acceptTestMessage(box, {}, randomBytes(MIB));
+  await box.spool.stop();
+  writeFileSync(freshNameOf(box.file), readFileSync(box.file).subarray(0, MIB / 2));
+  const again = await open({ directory: box.directory, key: box.key, clock });
+  await pass(again, clock, 0);
+  expect(existsSync(freshNameOf(again.file))).toBe(false);
+  expect(await readTestBody(again.spool, waiting.id)).toHaveLength(MIB);
 });
 
 test('a file laid out by an earlier version becomes one of today', async () => {
