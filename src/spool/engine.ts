@@ -4,6 +4,7 @@
  * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable;
  * bodies are read directly, because only accepted ones are asked for.
  */
+import { createSystemClock } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
@@ -81,6 +82,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
   }
 
   const group = createGroupCommit({
+    clock: createSystemClock(0),
     connection: () => store().db,
     onUndone: () => connection.reload(),
     beforeCommit: () => sweeper.sweep(),

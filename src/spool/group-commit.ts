@@ -7,10 +7,12 @@
  * commit. What is written lazily (chunks of unfinished bodies) is nobody's promise and rides along.
  */
 import type { Database } from 'better-sqlite3';
+import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { asRefusal, isDamage, isDiskFailure } from './problems.ts';
 
 export interface GroupCommitDeps {
+  clock: Pick<Clock, 'schedule'>;
   /** The open connection; opens it when there is none. May throw. */
   connection(): Database;
   /** Work was undone without a disk failure: what is kept in memory about the tables must be read again. */
@@ -117,7 +119,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     if (isPlanned) return;
     isPlanned = true;
     if (alone > 0) queueMicrotask(commit);
-    else if (company >= LIMITS.spoolCompanyMin) setTimeout(commit, LIMITS.spoolCompanyWaitMs);
+    else if (company >= LIMITS.spoolCompanyMin) deps.clock.schedule(LIMITS.spoolCompanyWaitMs, commit);
     else setImmediate(commit);
   }
 

@@ -1,18 +1,26 @@
 /** Room on the disk comes back after an outage, and nothing that is live is touched by it. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { watch } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, test } from 'vitest';
 import { freshNameOf } from '../../src/spool/files.ts';
 import { STORAGE, type StorageLayout } from '../../src/spool/storage.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
+import { startProcess } from '../support/processes.ts';
+import { createRandom, seedFromEnvironment } from '../support/random.ts';
 import { acceptTestMessage, readTestBody, type TestSpool, testMessage } from '../support/spool.ts';
 import { claimOne, deliver, spoolsOfThisFile } from './open-spools.ts';
 import { pass } from './pass-time.ts';
 import { lookInto } from './raw-database.ts';
 
 const open = spoolsOfThisFile();
+const seed = seedFromEnvironment();
+const CHILD = fileURLToPath(new URL('./keep-house-forever.ts', import.meta.url));
+const HELD = { code: 'device.unknown', cause: 'Nobody has approved this device.' };
 const MIB = 1024 * 1024;
 /** More than is kept for the next burst. */
 const OUTAGE_BYTES = 96 * MIB;
@@ -37,6 +45,11 @@ async function passOutage(box: TestSpool): Promise<void> {
 
 async function passRounds(box: TestSpool, isOver: () => boolean): Promise<void> {
   for (let round = 0; round < ROUNDS && !isOver(); round++) await pass(box, clock, 0);
+}
+
+/** Resolves when something is written to the file. */
+async function whenWritten(folder: string, name: string): Promise<void> {
+  for await (const { filename } of watch(folder)) if (filename === name) return;
 }
 
 const becomesSmall = async (box: TestSpool) => {
@@ -70,6 +83,31 @@ test('what a crash in the middle left is removed, and the spool is as it was', a
   await pass(again, clock, 0);
   expect(existsSync(freshNameOf(again.file))).toBe(false);
   expect(await readTestBody(again.spool, waiting.id)).toHaveLength(MIB);
+});
+
+test(`killed while the file is written anew, the spool keeps what it had, in 6 rounds (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const box = await open({ clock });
+  const body = randomBytes(24 * MIB);
+  const waiting = await acceptTestMessage(box, { held: HELD }, body);
+  for (let count = 0; count < 4; count++) await acceptTestMessage(box, {}, randomBytes(OUTAGE_BYTES / 4));
+  await box.spool.act('cancel', { states: ['queued'] }, 'cli');
+  await box.spool.stop();
+  const full = readFileSync(box.file);
+  for (let round = 0; round < 6; round++) {
+    writeFileSync(box.file, full);
+    const child = startProcess(process.execPath, [CHILD, box.directory]);
+    await whenWritten(box.directory, path.basename(freshNameOf(box.file)));
+    // A random moment of the writing, which takes some 100 ms; nothing is waited for but the kill itself.
+    await pause(random() * 150);
+    child.signal('SIGKILL');
+    await child.waitForExit();
+    const again = await open({ directory: box.directory, key: box.key, clock });
+    expect(again.started.salvaged).toBeNull();
+    expect((await readTestBody(again.spool, waiting.id)).equals(body)).toBe(true);
+    expect((await again.spool.inspect()).trouble).toBeNull();
+    await again.spool.stop();
+  }
 });
 
 test('a file laid out by an earlier version becomes one of today', async () => {
@@ -116,11 +154,7 @@ test('while the spool is being copied the file stays, and the copy is whole', as
 
 test('a file of which most is live stays as it is', async () => {
   const box = await open({ clock });
-  const waiting = await acceptTestMessage(
-    box,
-    { held: { code: 'device.unknown', cause: 'Nobody has approved it.' } },
-    randomBytes(100 * MIB),
-  );
+  const waiting = await acceptTestMessage(box, { held: HELD }, randomBytes(100 * MIB));
   for (let count = 0; count < 3; count++) await acceptTestMessage(box, {}, randomBytes(OUTAGE_BYTES / 4));
   const full = fileBytes(box);
   await box.spool.act('cancel', { states: ['queued'] }, 'cli');

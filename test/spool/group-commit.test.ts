@@ -1,12 +1,14 @@
 /** The shared transaction by itself, over a real database: who waits, who reads, who is undone. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
 import { createGroupCommit, type GroupCommit } from '../../src/spool/group-commit.ts';
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 
 let db: Database.Database;
 let group: GroupCommit;
+let clock: FakeClock;
 let commits: number;
 let undone: number;
 let last: () => void;
@@ -17,7 +19,9 @@ beforeEach(() => {
   commits = 0;
   undone = 0;
   last = () => {};
+  clock = createFakeClock();
   group = createGroupCommit({
+    clock,
     connection: () => db,
     beforeCommit: () => last(),
     onUndone: () => undone++,
@@ -29,7 +33,6 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  vi.useRealTimers();
   db.close();
 });
 
@@ -45,7 +48,6 @@ describe('the shared transaction', () => {
   });
 
   test('is committed at once for whoever comes alone, and waits for more where many shared the last', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout'] });
     await group.durable(insert(1));
     await group.durable(insert(2));
     expect(commits).toBe(2);
@@ -55,7 +57,7 @@ describe('the shared transaction', () => {
     const second = group.durable(insert(21));
     await nextTurn();
     expect(commits).toBe(3);
-    vi.advanceTimersByTime(LIMITS.spoolCompanyWaitMs);
+    await clock.advance(LIMITS.spoolCompanyWaitMs);
     await Promise.all([first, second]);
     expect(commits).toBe(4);
     await group.durable(insert(30));
