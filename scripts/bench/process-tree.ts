@@ -1,5 +1,5 @@
 /** What a process and everything below it has used: CPU time, memory of its own, bytes sent to the disk (proc(5)). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 export interface Usage {
   /** User and system time of the tree, with that of children that have ended, in milliseconds. */
@@ -69,8 +69,10 @@ function treeOf(root: number): Map<number, string[]> {
   return tree;
 }
 
-/** Processes that any thread of `pid` started. */
+/** Processes that any thread of `pid` started. Throws where the kernel doesn't tell (CONFIG_PROC_CHILDREN). */
 function childrenOf(pid: number): number[] {
+  if (!existsSync('/proc/thread-self/children'))
+    throw new Error('this kernel does not name the children of a process');
   return threadsOf(pid).flatMap((thread) =>
     readText(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
   );

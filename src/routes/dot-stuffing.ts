@@ -2,8 +2,8 @@
  * Message text on its way into DATA: dots at line starts doubled, every line end CRLF (RFC 5321 section 4.5.2).
  *
  * nodemailer's stream looks at each byte in JavaScript, which was a fifth of the CPU of a scan. This one gives the
- * same bytes, test for test, by native searches. A bare CR or LF becomes CRLF
- * and a dot behind either is doubled, so nothing in a message can look like its end (SMTP smuggling).
+ * same bytes, test for test, by searches over whole chunks. A bare CR or LF becomes CRLF and a dot behind either is
+ * doubled, so nothing in a message can look like its end (SMTP smuggling).
  *
  * It replaces a method inside nodemailer, for the whole process (docs/decisions/0007-own-dot-stuffing.md). So nodemailer
  * is pinned to one version in package.json, the replacement is tried on a probe before it is made, and where nodemailer

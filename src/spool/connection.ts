@@ -1,4 +1,7 @@
-/** The one connection: opened, given up after a failure, and opened again when next needed, salvaged where damaged. */
+/**
+ * The one connection: opened, given up after a failure or for a smaller file, and opened again when next needed,
+ * salvaged where damaged.
+ */
 import type { Database } from 'better-sqlite3';
 import { isWorthCompacting, writeCompact } from './compact.ts';
 import { type DatabaseOptions, openDatabase, readPragma } from './database.ts';

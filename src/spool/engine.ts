@@ -115,7 +115,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     }
   }
 
-  /** Not while bodies are on their way in or out, which are listed, or a copy is made; the next round tries again. */
+  /** Not while bodies come in or are being removed, both of which are listed, or a copy is made; the next round tries again. */
   function compact(): void {
     if (copiesUnderWay > 0) return;
     group.flush();

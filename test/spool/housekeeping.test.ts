@@ -1,4 +1,4 @@
-/** What is old goes by itself: bodies nobody asked for, history, events, and room on the disk. */
+/** What is old goes by itself: bodies nobody asked for, history, events. */
 import { describe, expect, test } from 'vitest';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { acceptTestMessage, type TestSpool } from '../support/spool.ts';
