@@ -183,6 +183,10 @@ export function createAgent(given: AgentDeps): Agent {
     const built = build(openBoxKey(config.dataDir));
     const { spool, dispatch, devices, packs, join } = built;
     await built.control.assertAlone();
+    // At once: the spool's thread looks through its file while this one makes the rest ready.
+    const opened = started('spool', spool).start();
+    // Whoever awaits it sees it; what fails before that must not leave it unseen.
+    opened.catch(() => {});
     const authority = await openBoxAuthority(deps, config.intake.hostname);
     const certificate = await authority.certificate();
     const intake = createIntake({
@@ -191,7 +195,7 @@ export function createAgent(given: AgentDeps): Agent {
     });
     rooms = { spool, dispatch, intake };
 
-    const { pending, latestEventAt } = await started('spool', spool).start();
+    const { pending, latestEventAt } = await opened;
     clock.hasWritten(latestEventAt);
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', built.control).start();

@@ -1,5 +1,5 @@
 /** Running totals of the tables, so that asking how the spool stands costs no scan. */
-import type { Database } from 'better-sqlite3';
+import SqliteDatabase, { type Database } from 'better-sqlite3';
 import type { RecipientState } from '../core/message.ts';
 import { CHILDREN_MAX } from './numbers.ts';
 
@@ -14,21 +14,37 @@ export interface Counters {
   heldBytes: number;
 }
 
+/** Those whose next attempt has a time. */
+const WAITING_STATES: ReadonlySet<StoredState> = new Set(['queued', 'deferred']);
+
 /** One pass over the recipients; to look for those of each message took three times as long where 100,000 wait. */
 const HAS_HELD = `m.number IN (SELECT r.id / ${CHILDREN_MAX} FROM recipients r WHERE r.state = 'held')`;
 
-/** Counts the tables once: at opening, and again after work was undone. */
+/**
+ * Counts the tables once: at opening, and again after work was undone.
+ * @throws SqliteError SQLITE_CORRUPT where a recipient is in no state, or waits in a state in which nobody does: opening
+ * leaves that to this pass (database.ts).
+ */
 export function countTables(db: Database): Counters {
   const counters: Counters = {
     recipients: { queued: 0, deferred: 0, held: 0, delivered: 0, failed: 0, cancelled: 0 },
     bodyBytes: sumBodies(db, 'true'),
     heldBytes: sumBodies(db, HAS_HELD),
   };
-  const states = db.prepare<[], { state: StoredState; count: number }>(
-    'SELECT state, count(*) AS count FROM recipients GROUP BY state',
+  const states = db.prepare<[], { state: string; waits: 0 | 1; count: number }>(
+    `SELECT state, next_attempt_at IS NOT NULL AS waits, count(*) AS count FROM recipients GROUP BY state, waits`,
   );
-  for (const { state, count } of states.all()) counters.recipients[state] = count;
+  for (const { state, waits, count } of states.all()) {
+    if (!isStored(state, counters) || waits !== Number(WAITING_STATES.has(state))) {
+      throw new SqliteDatabase.SqliteError(`${count} recipients are in state ${state}`, 'SQLITE_CORRUPT');
+    }
+    counters.recipients[state] = count;
+  }
   return counters;
+}
+
+function isStored(state: string, { recipients }: Counters): state is StoredState {
+  return Object.hasOwn(recipients, state);
 }
 
 function sumBodies(db: Database, condition: string): number {

@@ -140,6 +140,24 @@ describe('a page that was overwritten', () => {
   });
 });
 
+describe('bits that flipped in a row', () => {
+  test.each([
+    ['a state that there is none', `state = 'qveued'`],
+    ['a state in which nobody waits, and a time of the next attempt', `state = 'delivered'`],
+  ])('(%s) cost that message, and nothing is passed over in silence', async (_name, damage) => {
+    const messages = await prepare();
+    lookInto(file, (db) => {
+      db.pragma('ignore_check_constraints = ON');
+      db.exec(`UPDATE recipients SET ${damage} WHERE id = (SELECT max(id) FROM recipients)`);
+    });
+    const test = await open({ directory, key, clock });
+    expect(test.started.salvaged?.damagedFile).toContain('spool.damaged-');
+    const { whole, failed, gone } = await fate(test, messages);
+    expect(whole).toBe(MESSAGES - 1);
+    expect(test.started.salvaged?.lost).toBe(failed + gone);
+  });
+});
+
 describe('a file that was cut short', () => {
   test('keeps what was in the part that is left', async () => {
     const messages = await prepare();
