@@ -5,6 +5,7 @@ import path from 'node:path';
 import { catalogueModule, findProfiles } from './generate/catalogue.ts';
 import { renderReadAnError } from './generate/howto-errors.ts';
 import { renderAnswers, renderWay } from './generate/howto-ways.ts';
+import { lineEndsModule } from './generate/line-ends-wasm.ts';
 import { renderMqttExporter } from './generate/mqtt-exporter.ts';
 import { renderCommands } from './generate/reference-commands.ts';
 import { renderErrors, renderReplies } from './generate/reference-errors.ts';
@@ -19,6 +20,7 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 /** Generated file → its content. A new reference page is one line here. */
 const GENERATED: Record<string, () => string | Promise<string>> = {
   'src/profiles/catalogue.generated.ts': () => catalogueModule(findProfiles()),
+  'src/core/line-ends-wasm.generated.ts': lineEndsModule,
   'docs/howto/init.md': renderAnswers,
   'docs/howto/read-an-error.md': renderReadAnError,
   'docs/howto/send-by-submission.md': () => renderWay('submission'),

@@ -4,7 +4,7 @@ import { hasOnlyCrlf } from '../../src/core/line-ends.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 
 const UNSOUND = /\0|(?<!\r)\n|\r(?!\n)/;
-/** Neighbours of CR, LF and NUL, and the same with the high bit, which the search by words could take for them. */
+/** Neighbours of CR, LF and NUL, and the same with the high bit. */
 const NEAR = ['\x01', '\x09', '\x0b', '\x0c', '\x0e', '\x80', '\x8a', '\x8d', '\xff', 'A'];
 const RARE = ['\r', '\n', '\0'];
 
@@ -25,6 +25,28 @@ test('a single unsound byte is found at each place of a text', () => {
       expect(hasOnlyCrlf(bytes), `${JSON.stringify(byte)} at ${at}`).toBe(false);
     }
   }
+});
+
+/** As many bytes as the search takes at once. */
+const PART = 65_536 - 32;
+
+test('bytes on both sides of a cut between two parts of a large chunk are judged together', () => {
+  for (let length = PART - 2; length <= PART + 2; length++) {
+    const before = 'x'.repeat(length);
+    const after = 'x'.repeat(2 * PART);
+    const judge = (between: string) => hasOnlyCrlf(Buffer.from(`${before}${between}${after}`, 'latin1'));
+    expect(judge('\r\n'), `${length}`).toBe(true);
+    for (const unsound of ['\r', '\n', '\n\r', '\r\r\n', '\0']) {
+      expect(judge(unsound), `${JSON.stringify(unsound)} behind ${length}`).toBe(false);
+    }
+  }
+});
+
+test('what one chunk ended with is forgotten at the next', () => {
+  expect(hasOnlyCrlf(Buffer.from('line\r'))).toBe(false);
+  expect(hasOnlyCrlf(Buffer.from('\nline'))).toBe(false);
+  expect(hasOnlyCrlf(Buffer.from('line'))).toBe(true);
+  expect(hasOnlyCrlf(Buffer.alloc(0))).toBe(true);
 });
 
 test('any bytes are judged as the regular expression judges them', () => {

@@ -16,6 +16,7 @@ const EMPTY = Buffer.alloc(0);
 const LINE_END = /\r?\r?\n|\r/g;
 /** May still become part of a CR CR LF. */
 const OPEN_END = /\r{1,2}$/;
+const CR = 0x0d;
 const LF = 0x0a;
 
 export function createLineEnds(note: (repair: Repair) => void): LineEnds {
@@ -29,8 +30,14 @@ export function createLineEnds(note: (repair: Repair) => void): LineEnds {
 
   return {
     write(chunk) {
-      if (held === '' && hasOnlyCrlf(chunk)) return pass(chunk);
-      let text = held + chunk.toString('latin1');
+      const all = held === '' ? chunk : Buffer.concat([Buffer.from(held, 'latin1'), chunk]);
+      // What a CR at the end means shows in the next chunk.
+      const end = all.at(-1) === CR ? all.length - 1 : all.length;
+      if (hasOnlyCrlf(all.subarray(0, end))) {
+        held = all.toString('latin1', end);
+        return pass(all.subarray(0, end));
+      }
+      let text = all.toString('latin1');
       if (text.includes('\0')) {
         note('nul');
         text = text.replaceAll('\0', '');
