@@ -24,7 +24,7 @@ build: setup
 bench: peers build
 	@node scripts/bench/main.ts $(ARGS)
 
-# Writes again what is generated from the code: the profile index and docs/reference.
+# Writes again what is generated from the code: the profile index, the search of line ends and docs/reference.
 docs: setup
 	@node scripts/generate.ts
 
