@@ -3,9 +3,9 @@
  * is verified and checked before it is stored, and verified again at each start; then its profiles are in use at once.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { PRIVATE_MODE, writeFileDurably } from '../config/files.ts';
+import { PRIVATE_MODE, removeDurably, writeFileDurably } from '../config/files.ts';
 import type { Config } from '../config/schema.ts';
 import type { ProfilesReport, ProfilesRequest } from '../control/deps.ts';
 import { OperatorError } from '../core/errors.ts';
@@ -82,9 +82,11 @@ export function createProfilePacks(deps: ProfilePacksDeps): ProfilePacks {
     return told(pack.files.length, by);
   }
 
-  function store(token: string): void {
+  /** @param token null for none. */
+  function store(token: string | null): void {
     try {
-      writeFileDurably(file, token, PRIVATE_MODE);
+      if (token === null) removeDurably(file);
+      else writeFileDurably(file, token, PRIVATE_MODE);
     } catch (cause) {
       throw new OperatorError(PROBLEMS.notStored(describeError(cause)), { cause });
     }
@@ -114,7 +116,7 @@ export function createProfilePacks(deps: ProfilePacksDeps): ProfilePacks {
     },
     async update({ pack, by }) {
       if (pack !== null) return install(pack, by);
-      rmSync(file, { force: true });
+      store(null);
       use(builtIn, null);
       return told(0, by);
     },

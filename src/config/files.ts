@@ -48,6 +48,12 @@ export function writeFileDurably(file: string, content: string | Buffer, mode: n
   syncFolder(directory);
 }
 
+/** Removes `file`, where there is one, and syncs the folder: a power cut could bring it back. */
+export function removeDurably(file: string): void {
+  rmSync(file, { force: true });
+  syncFolder(path.dirname(file));
+}
+
 function writeSynced(file: string, content: string | Buffer, mode: number): void {
   const handle = openSync(file, 'w', mode);
   try {

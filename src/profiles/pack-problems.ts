@@ -35,7 +35,7 @@ export const PROBLEMS = {
   }),
   notStored: (detail: string): Explanation => ({
     code: 'profiles.pack-not-stored',
-    cause: `The pack can't be written into the data folder (${detail}).`,
+    cause: `The pack can't be written into the data folder, or removed from it (${detail}).`,
     advice: 'See to the disk of the box, then send it again.',
   }),
 } as const;

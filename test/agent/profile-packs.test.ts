@@ -1,0 +1,41 @@
+/** The pack of profiles in a data folder: stored and removed for good, or told that it is not. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createProfilePacks, type ProfilePacks } from '../../src/agent/profile-packs.ts';
+import type { NewEvent } from '../../src/core/events.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
+import { syncedBy } from '../support/synced.ts';
+
+let folder: string;
+let recorded: NewEvent[];
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'scanferry-packs-'));
+  recorded = [];
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function packs(): ProfilePacks {
+  return createProfilePacks({
+    ...{ log: createQuietLog(), dataDir: folder, builtIn: new Map() },
+    config: () => {
+      throw new Error('no key is needed to remove a pack');
+    },
+    record: async (event) => recorded.push(event),
+  });
+}
+
+test('a pack that is removed does not come back by a power cut', async () => {
+  writeFileSync(path.join(folder, 'profiles.pack'), 'a pack');
+  const synced = await syncedBy(() => packs().update({ pack: null, by: 'kim' }));
+  expect(synced).toEqual([{ path: folder, names: [] }]);
+});
+
+test('a pack that can not be removed stays in use, and that is said', async () => {
+  mkdirSync(path.join(folder, 'profiles.pack'));
+  await expect(packs().update({ pack: null, by: 'kim' })).rejects.toMatchObject({
+    explanation: { code: 'profiles.pack-not-stored' },
+  });
+  expect(recorded).toEqual([]);
+});
