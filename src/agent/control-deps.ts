@@ -61,7 +61,7 @@ export function createControlDeps(
         version: { version: VERSION, built: BUILT },
       },
     },
-    copySpool: (options) => copySpool(spool, config.dataDir, options),
+    copySpool: (options, gone) => copySpool({ spool, clock, dataDir: config.dataDir }, options, gone),
     sendTest: (request) =>
       sendTestScan(
         {

@@ -1,10 +1,11 @@
 /** The spool for those outside of it: copied for a backup, looked through where no agent runs. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { COPY_PREFIX } from '../backup/contents.ts';
 import { openBoxKey, readBoxKey } from '../config/box-key.ts';
-import { createSystemClock } from '../core/clock.ts';
+import { removeLeftovers } from '../config/files.ts';
+import { type Clock, createSystemClock } from '../core/clock.ts';
 import type { EventRecord } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
@@ -15,17 +16,33 @@ import { spoolSettings } from '../spool/settings.ts';
 import { createSpool, SPOOL_FILE } from '../spool/spool.ts';
 import type { Spool } from '../spool/types.ts';
 
-/** Copies into a new folder below the data folder; resolves with the file. Copies that were left over are removed. */
+export interface CopyPlace {
+  spool: Pick<Spool, 'copy'>;
+  dataDir: string;
+  clock: Pick<Clock, 'now'>;
+}
+
+/**
+ * Copies into a new folder below the data folder; resolves with the file. Copies that were left over are removed.
+ * @param gone aborted when nobody waits for the copy any more, and so nobody would remove it.
+ */
 export async function copySpool(
-  spool: Pick<Spool, 'copy'>,
-  dataDir: string,
+  { spool, dataDir, clock }: CopyPlace,
   options: { messages: boolean },
+  gone?: AbortSignal,
 ): Promise<string> {
-  for (const name of readdirSync(dataDir)) {
-    if (name.startsWith(COPY_PREFIX)) rmSync(path.join(dataDir, name), { recursive: true, force: true });
+  // First: they may be what fills the disk.
+  removeLeftovers(dataDir, (name) => name.startsWith(COPY_PREFIX), clock.now());
+  const folder = mkdtempSync(path.join(dataDir, COPY_PREFIX));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const file = path.join(folder, SPOOL_FILE);
+  try {
+    await spool.copy(file, options);
+  } catch (error) {
+    remove();
+    throw error;
   }
-  const file = path.join(mkdtempSync(path.join(dataDir, COPY_PREFIX)), SPOOL_FILE);
-  await spool.copy(file, options);
+  if (gone?.aborted === true) remove();
   return file;
 }
 
@@ -35,8 +52,9 @@ export async function copyRestingSpool(
   options: { messages: boolean },
 ): Promise<string | null> {
   if (!existsSync(path.join(dataDir, SPOOL_FILE))) return null;
+  const clock = createSystemClock(0);
   const spool = createSpool({
-    ...{ log, startWorker, directory: dataDir, clock: createSystemClock(0) },
+    ...{ log, startWorker, directory: dataDir, clock },
     ...{
       settings: spoolSettings.parse({}),
       key: openBoxKey(dataDir),
@@ -46,7 +64,7 @@ export async function copyRestingSpool(
   });
   await spool.start();
   try {
-    return await copySpool(spool, dataDir, options);
+    return await copySpool({ spool, dataDir, clock }, options);
   } finally {
     await spool.stop();
   }

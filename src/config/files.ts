@@ -5,14 +5,17 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { LIMITS } from '../core/limits.ts';
 
 /** Owner only: keys and secrets. */
 export const PRIVATE_MODE = 0o600;
@@ -52,6 +55,29 @@ export function writeFileDurably(file: string, content: string | Buffer, mode: n
 export function removeDurably(file: string): void {
   rmSync(file, { force: true });
   syncFolder(path.dirname(file));
+}
+
+/**
+ * Removes from `folder` what `isOurs` knows by its name and nobody has written to for a while: whoever made it has
+ * ended without. Younger things are left to those who are at work beside us.
+ */
+export function removeLeftovers(folder: string, isOurs: (name: string) => boolean, now: number): void {
+  for (const name of readdirSync(folder).filter(isOurs)) {
+    const file = path.join(folder, name);
+    if (writtenAt(file) <= now - LIMITS.leftoverMinMs) rmSync(file, { recursive: true, force: true });
+  }
+}
+
+/** When it, or what is in it, was written to last, epoch milliseconds; infinity where another has just removed it. */
+function writtenAt(file: string): number {
+  try {
+    const found = lstatSync(file);
+    const names = found.isDirectory() ? readdirSync(file) : [];
+    return Math.max(found.mtimeMs, ...names.map((name) => writtenAt(path.join(file, name))));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }
 
 function writeSynced(file: string, content: string | Buffer, mode: number): void {

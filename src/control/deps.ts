@@ -26,8 +26,8 @@ export interface ControlDeps {
   sendTest(request: SendTestRequest): AsyncIterable<SendTestStep>;
   /** Looks at the site and everything it sends to, and tells each line as it is known. */
   diagnose(request: DoctorRequest, signal: AbortSignal): AsyncIterable<DoctorLine>;
-  /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove. */
-  copySpool(options: { messages: boolean }): Promise<string>;
+  /** Copies the spool into a folder of its own below the data folder; the path of the copy, for whoever asked to remove; removed at once when they are `gone`. */
+  copySpool(options: { messages: boolean }, gone: AbortSignal): Promise<string>;
   /** What a support bundle is made from besides. */
   support: {
     clock: Clock;

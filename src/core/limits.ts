@@ -385,6 +385,8 @@ export const LIMITS = {
   /** Support bundle: events in it, and those of the log's newest lines that fit here. */
   supportEventsMax: 500,
   supportLogBytesMax: 512 * KIB,
+  /** Temporary files and folders that nobody has written to for so long are leftovers of a crash; who is at work writes every second. */
+  leftoverMinMs: 10 * MINUTE,
   /** Support bundle: bundles kept in the data folder; each has some ten KiB. */
   supportBundlesKept: 3,
   /** Support bundle: each part of it that looks at something is waited for this long, so that it comes before the caller goes. */

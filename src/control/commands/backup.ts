@@ -6,6 +6,8 @@ export const BACKUP_COMMANDS = {
   /** The agent alone may read its spool while it runs; the backup itself is written by who asks. */
   'backup.copy-spool': command(
     z.strictObject({ messages: z.boolean() }),
-    async (deps, { messages }): Promise<{ file: string }> => ({ file: await deps.copySpool({ messages }) }),
+    async (deps, { messages }, gone): Promise<{ file: string }> => ({
+      file: await deps.copySpool({ messages }, gone),
+    }),
   ),
 };
