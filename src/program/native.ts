@@ -1,10 +1,11 @@
 /** Unpacks the embedded native SQLite addon into the data folder, once per version. */
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
-import { makeFolder, writeFileDurably } from '../config/files.ts';
+import { makeFolder, removeLeftovers, writeFileDurably } from '../config/files.ts';
+import { createSystemClock } from '../core/clock.ts';
 import { OperatorError } from '../core/errors.ts';
-import { EMBEDDED_ADDONS } from './native-embedded.ts';
+import { EMBEDDED_ADDONS, type EmbeddedAddon } from './native-embedded.ts';
 import { PROBLEMS } from './problems.ts';
 
 /**
@@ -19,12 +20,22 @@ export function unpackNativeAddon(dataDir: string): string | null {
   if (embedded === undefined) {
     throw new OperatorError(PROBLEMS.platformUnsupported(target, available.join(' and ')));
   }
-  const directory = path.join(dataDir, 'native');
+  return unpackInto(path.join(dataDir, 'native'), embedded);
+}
+
+/**
+ * Other starts may be at the same work at the same moment: each writes a file of its own, and puts the same bytes in
+ * the same place. What is younger than a start takes is theirs, and not removed.
+ */
+export function unpackInto(directory: string, embedded: EmbeddedAddon): string {
   const file = path.join(directory, `sqlite-${embedded.sha256.slice(0, 16)}.node`);
   if (existsSync(file) && sha256(readFileSync(file)) === embedded.sha256) return file;
   makeFolder(directory);
-  for (const old of readdirSync(directory)) rmSync(path.join(directory, old), { force: true });
-  writeFileDurably(file, embedded.read(), 0o700);
+  // Before it is written: those of earlier versions may be what fills the disk.
+  removeLeftovers(directory, (name) => name !== path.basename(file), createSystemClock(0).now());
+  const own = `${file}.${randomBytes(4).toString('hex')}`;
+  writeFileDurably(own, embedded.read(), 0o700);
+  renameSync(own, file);
   return file;
 }
 
