@@ -17,6 +17,7 @@ export function addCheckCommand(program: Command, context: CliContext): void {
         dataDir: givenDataDir(context.options()),
         env: context.env,
         profileIds: context.profileIds,
+        now: Date.now(),
       });
       context.exitCode = config === null ? 2 : 0;
       if (context.asJson()) {

@@ -7,6 +7,11 @@ export const PROBLEMS = {
     cause: problems,
     advice: 'Correct the config and check it with `scanferry check`.',
   }),
+  missing: (file: string): Explanation => ({
+    code: 'config.missing',
+    cause: `There is no config ${file}.`,
+    advice: '`scanferry init` writes one; name another one with --config or SCANFERRY_CONFIG.',
+  }),
   unreadable: (file: string, detail: string): Explanation => ({
     code: 'config.unreadable',
     cause: `The config ${file} can't be read (${detail}).`,

@@ -1,7 +1,8 @@
 /** Turns what the schema found into sentences for an operator. */
 import type * as z from 'zod';
+import { nearest } from '../core/nearest.ts';
 import type { ConfigPath } from './problems.ts';
-import { kindOf } from './resolve.ts';
+import { keysAt, kindOf } from './resolve.ts';
 
 export interface IssueSentence {
   path: ConfigPath;
@@ -9,12 +10,14 @@ export interface IssueSentence {
 }
 
 /** One sentence for each problem in `issue`; an unknown key is reported at its own place. */
-export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): IssueSentence[] {
+export function describeIssue(
+  issue: z.core.$ZodIssue,
+  raw: unknown,
+  schema: z.core.$ZodType,
+): IssueSentence[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      message: 'this key is not known; see docs/reference/settings.md for the keys there are',
-    }));
+    const known = keysAt(schema, raw, issue.path);
+    return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownKey(key, known) }));
   }
   const found = valueAt(raw, issue.path);
   // What is wrong with a whole list or group is said by the sentence alone.
@@ -29,6 +32,12 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): IssueSente
           : `${expected(issue)}, but found ${kindOf(found)}`,
     },
   ];
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const meant = nearest(key, known);
+  const hint = meant === null ? '' : `did you mean ${meant}? `;
+  return `this key is not known; ${hint}see docs/reference/settings.md for the keys there are`;
 }
 
 function expected(issue: z.core.$ZodIssue): string {

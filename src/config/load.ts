@@ -1,13 +1,14 @@
 /** Reads a config file: every problem at once, each with its line, key and what was expected. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import { checkCertificates } from './certificates.ts';
 import { PROBLEMS } from './errors.ts';
 import { describeIssue } from './issues.ts';
 import { type ConfigPath, type ConfigProblem, formatKey, formatProblem } from './problems.ts';
-import { isRecord, resolveMarked } from './resolve.ts';
+import { isMissing, isRecord, resolveMarked } from './resolve.ts';
 import { checkRules } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
 import { openSecretStore } from './secret-store.ts';
@@ -20,6 +21,8 @@ export interface LoadOptions {
   /** Overrides `dataDir` of the file. */
   dataDir?: string | undefined;
   env: Record<string, string | undefined>;
+  /** Left out, certificates that have ended are not told: of a running agent, health tells them. */
+  now?: number;
   /** Ids of the profile catalogue, or those that are known with a data folder. */
   profileIds: ProfileIds;
 }
@@ -41,7 +44,9 @@ export function checkConfig(options: LoadOptions): LoadedConfig {
   try {
     text = options.text ?? readFileSync(file, 'utf8');
   } catch (error) {
-    const message = `the config can't be read: ${describeError(error)}; name the file with --config or SCANFERRY_CONFIG`;
+    const message = isMissing(error)
+      ? 'there is no such file; `scanferry init` writes it, or name another one with --config or SCANFERRY_CONFIG'
+      : `the config can't be read: ${describeError(error)}; name the file with --config or SCANFERRY_CONFIG`;
     return { config: null, files: [], problems: [{ severity: 'error', file, line: null, key: '', message }] };
   }
   return checkText(file, text, options);
@@ -49,6 +54,8 @@ export function checkConfig(options: LoadOptions): LoadedConfig {
 
 /** As `checkConfig`, but throws an OperatorError (exit code 2) that lists every error. */
 export function loadConfig(options: LoadOptions): { config: Config; warnings: ConfigProblem[] } {
+  if (options.text === undefined && !existsSync(options.file))
+    throw new OperatorError(PROBLEMS.missing(path.resolve(options.file)), { exitCode: 2 });
   const { config, problems } = checkConfig(options);
   if (config === null) {
     throw new OperatorError(PROBLEMS.invalid(problems.map(formatProblem).join('\n')), { exitCode: 2 });
@@ -89,8 +96,11 @@ function checkText(file: string, text: string, options: LoadOptions): LoadedConf
     routing: parsed.routing ?? [{ use: parsed.routes.map((route) => route.id) }],
   };
   const { profileIds } = options;
-  for (const finding of checkRules(config, knownProfiles(profileIds, config.dataDir)))
-    add(finding.severity, finding.path, finding.message);
+  const findings = [
+    ...checkRules(config, knownProfiles(profileIds, config.dataDir)),
+    ...checkCertificates(config, options.now),
+  ];
+  for (const finding of findings) add(finding.severity, finding.path, finding.message);
   return { config: hasErrors() ? null : config, problems, files };
 }
 
@@ -117,7 +127,7 @@ function parse(
   });
   const parsed = configSchema.safeParse(resolved);
   if (parsed.success) return parsed.data;
-  const sentences = parsed.error.issues.flatMap((issue) => describeIssue(issue, resolved));
+  const sentences = parsed.error.issues.flatMap((issue) => describeIssue(issue, resolved, configSchema));
   for (const { path: at, message } of sentences) {
     if (!reported.has(formatKey(at))) add('error', at, message);
   }

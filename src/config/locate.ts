@@ -5,7 +5,7 @@ import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { PROBLEMS } from './errors.ts';
 import { formatProblem } from './problems.ts';
-import { isRecord } from './resolve.ts';
+import { isMissing, isRecord } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { readYaml } from './yaml-file.ts';
 
@@ -56,7 +56,10 @@ function namedDataDir(file: string, options: LocateOptions): string | null {
   } catch (cause) {
     // Nobody named a config, so an agent of the default folder may run without the usual one.
     if ((options.config ?? options.env['SCANFERRY_CONFIG']) === undefined) return null;
-    throw new OperatorError(PROBLEMS.unreadable(file, describeError(cause)), { exitCode: 2, cause });
+    const problem = isMissing(cause)
+      ? PROBLEMS.missing(file)
+      : PROBLEMS.unreadable(file, describeError(cause));
+    throw new OperatorError(problem, { exitCode: 2, cause });
   }
   const { data, problems } = readYaml(file, text);
   if (data === undefined) {

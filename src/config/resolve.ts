@@ -108,6 +108,34 @@ function optionFor(options: readonly z.core.$ZodType[], raw: unknown): z.core.$Z
   });
 }
 
+/** The keys that the group at `at` may have; `raw` says which option of a union it is. */
+export function keysAt(schema: z.core.$ZodType, raw: unknown, at: ConfigPath): string[] {
+  const def = (schema as z.core.$ZodTypes)._zod.def;
+  switch (def.type) {
+    case 'optional':
+    case 'default':
+    case 'prefault':
+    case 'nullable':
+      return keysAt(def.innerType, raw, at);
+    case 'union': {
+      const option = optionFor(def.options, raw) ?? def.options.find(isGroup);
+      return option === undefined ? [] : keysAt(option, raw, at);
+    }
+    case 'object': {
+      const [key, ...rest] = at;
+      if (key === undefined) return Object.keys(def.shape);
+      const next = def.shape[String(key)];
+      return next === undefined || !isRecord(raw) ? [] : keysAt(next, raw[String(key)], rest);
+    }
+    case 'array': {
+      const [index, ...rest] = at;
+      return Array.isArray(raw) ? keysAt(def.element, raw[Number(index)], rest) : [];
+    }
+    default:
+      return [];
+  }
+}
+
 function markOf(schema: z.core.$ZodType): unknown {
   return 'meta' in schema && typeof schema.meta === 'function' ? schema.meta()?.resolve : undefined;
 }
@@ -122,7 +150,7 @@ function resolveFile(raw: unknown, at: ConfigPath, context: ResolveContext): Fil
   try {
     return { path: file, text: readFileSync(file, 'utf8') };
   } catch (error) {
-    context.problem('error', at, `the file ${file} can't be read: ${describeError(error)}`);
+    context.problem('error', at, unreadableFile(file, error));
     return UNRESOLVED;
   }
 }
@@ -185,8 +213,19 @@ function readSecretFile(file: string): { value: string } | { problem: string } {
   try {
     return { value: readFileSync(file, 'utf8').replace(/\r?\n$/, '') };
   } catch (error) {
-    return { problem: `the file ${file} can't be read: ${describeError(error)}` };
+    return { problem: unreadableFile(file, error) };
   }
+}
+
+function unreadableFile(file: string, error: unknown): string {
+  return isMissing(error)
+    ? `there is no file ${file}; put it there, or correct the path`
+    : `the file ${file} can't be read: ${describeError(error)}`;
+}
+
+/** Whether a file could not be read because there is none. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 /** Rules that hold between keys: names that must exist, names that must not stand twice. */
 import { BlockList, isIPv4, SocketAddress } from 'node:net';
 import { domainOf } from '../core/message.ts';
+import { nearest } from '../core/nearest.ts';
 import type { ConfigPath } from './problems.ts';
 import type { Config } from './schema.ts';
 
@@ -106,10 +107,16 @@ function unknownProfiles(config: Config, profileIds: readonly string[]): RuleFin
           {
             severity: 'error' as const,
             path: ['devices', index, 'profile'],
-            message: `there is no profile ${device.profile}; there is ${profileIds.join(', ')}`,
+            message: `there is no profile ${device.profile}; ${profileHint(device.profile, profileIds)}`,
           },
         ],
   );
+}
+
+/** All of them are too many for a sentence. */
+function profileHint(given: string, profileIds: readonly string[]): string {
+  const meant = nearest(given, profileIds);
+  return `${meant === null ? '' : `did you mean ${meant}? `}\`scanferry profiles list\` shows those there are`;
 }
 
 /** A notice that no route can carry would fail, and nobody would be told of that. */

@@ -157,7 +157,9 @@ export function judgeAnswers(
   const parsed = answersSchema.safeParse(resolved);
   if (!parsed.success) {
     const known = new Set(problems.map(({ key }) => key));
-    for (const { path, message } of parsed.error.issues.flatMap((issue) => describeIssue(issue, resolved))) {
+    for (const { path, message } of parsed.error.issues.flatMap((issue) =>
+      describeIssue(issue, resolved, answersSchema),
+    )) {
       if (!known.has(formatKey(path)))
         add(path, message.replace('docs/reference/settings.md', 'docs/howto/init.md'));
     }

@@ -80,7 +80,9 @@ function judged(schema: z.ZodType, value: unknown): Read {
   if (parsed.success) return { value: parsed.data };
   const [issue] = parsed.error.issues;
   const said =
-    issue === undefined ? 'this can not be read' : (describeIssue(issue, value)[0]?.message ?? issue.message);
+    issue === undefined
+      ? 'this can not be read'
+      : (describeIssue(issue, value, schema)[0]?.message ?? issue.message);
   return { problem: `${said.charAt(0).toUpperCase()}${said.slice(1)}.` };
 }
 

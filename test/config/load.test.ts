@@ -125,8 +125,8 @@ test('a config that is not there is one clear sentence with exit code 2', () => 
   try {
     loadConfig({ file: path.join(folder, 'none.yaml'), env: {}, profileIds: [] });
   } catch (error) {
-    expect(error).toMatchObject({ exitCode: 2, explanation: { code: 'config.invalid' } });
-    expect((error as OperatorError).message).toContain('--config');
+    expect(error).toMatchObject({ exitCode: 2, explanation: { code: 'config.missing' } });
+    expect((error as OperatorError).explanation.advice).toContain('--config');
   }
 });
 

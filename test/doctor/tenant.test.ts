@@ -226,19 +226,24 @@ test('something that takes the connection and is no mail server', async () => {
   ]);
 });
 
-test('a certificate file that holds none', async () => {
-  const own = await site.sandbox.issueCertificate({ names: ['scan.contoso.com'] });
-  writeFileSync(path.join(bench.directory, 'none.pem'), 'no certificate\n');
-  writeFileSync(path.join(bench.directory, 'own.key'), own.key, { mode: 0o600 });
-  const { connector } = routeLines(site.addresses, {
-    connector: ', certificate: { cert: none.pem, key: own.key }',
-  });
-  const lines = await bench.diagnose(`${siteLines(site.addresses.dns)}routes:\n${connector}`, ['routes']);
-  expect(verdictsIn(lines)[0]).toEqual([
-    'fail',
+const DAMAGED = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+test.each([
+  ['holds none', () => 'no certificate\n', 'file', 'doctor.config-error'],
+  [
+    'has a damaged chain',
+    (cert: string) => `${cert}${DAMAGED}`,
     'connector: own certificate',
     'doctor.certificate-unreadable',
-  ]);
+  ],
+] as const)('a certificate file that %s', async (_title, textOf, name, code) => {
+  const own = await site.sandbox.issueCertificate({ names: ['scan.contoso.com'] });
+  writeFileSync(path.join(bench.directory, 'own.pem'), textOf(own.cert));
+  writeFileSync(path.join(bench.directory, 'own.key'), own.key, { mode: 0o600 });
+  const { connector } = routeLines(site.addresses, {
+    connector: ', certificate: { cert: own.pem, key: own.key }',
+  });
+  const lines = await bench.diagnose(`${siteLines(site.addresses.dns)}routes:\n${connector}`, ['routes']);
+  expect(verdictsIn(lines)[0]).toEqual(['fail', name, code]);
 });
 
 test.each([

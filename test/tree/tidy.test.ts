@@ -26,6 +26,7 @@ const MAY_READ_TIME = new Set([
   'cli/filter.ts',
   'cli/fleet-pack.ts',
   'cli/backup.ts',
+  'cli/check.ts',
   'cli/init-run.ts',
   'cli/restore.ts',
   'cli/queue.ts',
