@@ -6,7 +6,7 @@
  * may be a secret; after the 354 one more reply is due, the one to the final dot.
  */
 import type { Reply } from '../core/outcome.ts';
-import { parseReply } from './reply.ts';
+import { isGoAhead, parseReply } from './reply.ts';
 import type { ReplyStage } from './reply-row.ts';
 
 export interface Exchange {
@@ -64,8 +64,7 @@ export function createDialogue(onProgress: () => void): Dialogue {
     if (exchange === undefined) exchanges.push({ stage: exchanges.at(-1)?.stage ?? 'connect', reply });
     else exchange.reply = reply;
     if (exchange?.stage === 'ehlo') extensions = text.split('\n').map((line) => line.slice(4).trim());
-    if (exchange?.stage === 'data' && reply.code >= 200 && reply.code < 400)
-      exchanges.push({ stage: 'final', reply: null });
+    if (exchange?.stage === 'data' && isGoAhead(reply)) exchanges.push({ stage: 'final', reply: null });
     onProgress();
   }
 

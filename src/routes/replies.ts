@@ -5,6 +5,7 @@
 import { assert } from '../core/assert.ts';
 import type { Explanation } from '../core/errors.ts';
 import type { Reply } from '../core/outcome.ts';
+import { enhancedCodes } from './reply.ts';
 import type { ReplyAction, ReplyPattern, ReplyRow, ReplyScope, ReplyStage } from './reply-row.ts';
 import { GENERAL_ROWS } from './reply-rows-general.ts';
 import { LIMIT_ROWS } from './reply-rows-limits.ts';
@@ -55,7 +56,7 @@ function rowFits(row: ReplyRow, reply: Reply, stage: ReplyStage, kind: RouteKind
 function patternFits(pattern: ReplyPattern, reply: Reply): boolean {
   return (
     codeFits(pattern.codes, reply.code) &&
-    enhancedFits(pattern.enhanced, reply.enhanced) &&
+    enhancedFits(pattern.enhanced, reply) &&
     (pattern.text === undefined || pattern.text.test(reply.text))
   );
 }
@@ -67,9 +68,11 @@ function codeFits(codes: ReplyPattern['codes'], code: number): boolean {
   return codes.includes(code);
 }
 
-function enhancedFits(allowed: readonly string[] | undefined, enhanced: string | null): boolean {
+/** Each line of a reply may have a code of its own, or none (RFC 2034 section 4 wants the same on all). */
+function enhancedFits(allowed: readonly string[] | undefined, { enhanced, text }: Reply): boolean {
   if (allowed === undefined) return true;
-  return enhanced !== null && allowed.some((entry) => enhancedInRange(entry, enhanced));
+  const codes = enhanced === null ? enhancedCodes(text) : [enhanced, ...enhancedCodes(text)];
+  return codes.some((code) => allowed.some((entry) => enhancedInRange(entry, code)));
 }
 
 function enhancedInRange(entry: string, enhanced: string): boolean {

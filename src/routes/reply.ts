@@ -9,17 +9,27 @@ const REPLY_LINE = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?|$
 
 /** @param text every line as received, without the final line end; kept up to LIMITS.replyTextMax. */
 export function parseReply(text: string): Reply {
-  const match = REPLY_LINE.exec(text);
+  const code = REPLY_LINE.exec(text)?.[1];
   return {
-    code: match?.[1] === undefined ? UNREADABLE_CODE : Number(match[1]),
-    enhanced: match?.[2] ?? null,
+    code: code === undefined ? UNREADABLE_CODE : Number(code),
+    enhanced: enhancedCodes(text)[0] ?? null,
     text: cutReplyText(text),
   };
 }
 
-/** The first digit decides (RFC 5321 section 4.2.1). */
-export function isPositive(reply: Reply): boolean {
-  return reply.code >= 200 && reply.code < 400;
+/** The enhanced status code of each line that has one. */
+export function enhancedCodes(text: string): string[] {
+  return text.split('\n').flatMap((line) => REPLY_LINE.exec(line)?.[2] ?? []);
+}
+
+/** Done as asked: the first digit decides (RFC 5321 section 4.2.1). */
+export function isPositive({ code }: Reply): boolean {
+  return code >= 200 && code < 300;
+}
+
+/** The text may follow, to DATA: `354`, where nodemailer also takes a 2xx. */
+export function isGoAhead({ code }: Reply): boolean {
+  return code >= 200 && code < 400;
 }
 
 function cutReplyText(text: string): string {

@@ -6,7 +6,7 @@ import type { Exchange } from './dialogue.ts';
 import { explainMessage, type MessageCode } from './explanations.ts';
 import { RouteFailure } from './failure.ts';
 import { classify, type Verdict } from './replies.ts';
-import { isPositive } from './reply.ts';
+import { isGoAhead, isPositive } from './reply.ts';
 import type { ReplyStage } from './reply-row.ts';
 import type { SessionRefused } from './session-errors.ts';
 import type { Transfer } from './smtp-session.ts';
@@ -165,13 +165,18 @@ function afterRecipients(transfer: Transfer, context: TransferContext): Meaning 
   const final = replyAt(transfer, 'final');
   if (transfer.end === 'answered' && final !== null) return afterFinalReply(final, transfer, context);
   const data = replyAt(transfer, 'data');
-  if (data !== null && !isPositive(data)) return judge(data, 'data', context);
+  if (data !== null && !isGoAhead(data)) return judge(data, 'data', context);
   if (final !== null && final.code >= 400) return judge(final, 'final', context);
   return withoutFinalReply(transfer);
 }
 
 function afterFinalReply(final: Reply, transfer: Transfer, context: TransferContext): Meaning {
-  if (!isPositive(final)) return judge(final, 'final', context);
+  if (!isPositive(final)) {
+    const meaning = judge(final, 'final', context);
+    // What nobody can read may have been a "yes".
+    if (final.code >= 400 || meaning.outcome?.kind !== 'retry') return meaning;
+    return { ...meaning, outcome: { ...meaning.outcome, uncertain: transfer.isDotSent } };
+  }
   // A "yes" to a message that is not all there yet is worth nothing.
   if (!transfer.isDotSent) return decided(retryBecause('message.answered-early', false));
   return decided({ kind: 'delivered', reply: final });

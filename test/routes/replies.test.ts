@@ -115,6 +115,10 @@ const EXAMPLES: readonly Example[] = [
   ['450 4.9.9 later', 'rcpt', 'deferred'],
   ['250 2.0.0 out of turn', 'final', 'unreadable'],
   ['HTTP/1.1 400 Bad Request', 'connect', 'unreadable'],
+  ['550-Denied by policy\n550 5.7.501 banned', 'mail', 'banned'],
+  ['554-5.2.0 STOREDRV\n554 5.2.252 denied', 'final', 'send-as-denied'],
+  ['550-5.7.1 refused\n550-5.7.606 banned, see\n550 5.7.1 the page', 'rcpt', 'banned'],
+  ['451-4.7.500 busy\n451 please wait', 'mail', 'server-busy'],
   ['', 'final', 'unreadable'],
 ];
 
@@ -176,6 +180,8 @@ test.each([
   ['250 2.1.5 ok', 250, '2.1.5'],
   ['250-2.1.5 a\n250 2.1.5 b', 250, '2.1.5'],
   ['250', 250, null],
+  ['550-no code here\n550 5.1.1 but here', 550, '5.1.1'],
+  ['550-5.7.1 first\n550 5.4.1 second', 550, '5.7.1'],
   ['354 go', 354, null],
   ['550 5.7.139, text', 550, '5.7.139'],
   ['550 5.7.1.2 no enhanced code', 550, null],

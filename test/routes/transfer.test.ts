@@ -163,6 +163,25 @@ test('a final reply without its line end is in doubt', async () => {
   expect(outcomeFor(await attempt, 'office@contoso.com')).toMatchObject({ kind: 'retry', uncertain: true });
 });
 
+test.each(['250\tqueued', '5.7.60 no code', '354 go on'])(
+  'a final reply that nobody can read, %j, is in doubt and kept word for word',
+  async (text) => {
+    const { route } = await start(at('.', text));
+    const report = await send(route);
+    expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({
+      ...{ kind: 'retry', uncertain: true },
+      reply: { text },
+    });
+  },
+);
+
+test.each(['354 go on', '250\tok'])('a recipient answered by %j has not been taken', async (text) => {
+  const { route } = await start(at('RCPT TO:<b@contoso.com>', text));
+  const report = await send(route, { recipients: RECIPIENTS });
+  expect(outcomeFor(report, 'a@contoso.com')?.kind).toBe('delivered');
+  expect(outcomeFor(report, 'b@contoso.com')).toMatchObject({ kind: 'retry', reply: { text } });
+});
+
 test('a silent server is left after ten minutes at the final dot, in doubt', async () => {
   const { route, server, clock } = await start(at('.', { deed: 'silence' }));
   const attempt = send(route);
