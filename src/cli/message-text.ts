@@ -54,7 +54,9 @@ export function formatHistory(detail: MessageDetail): string {
     `${head.id}  ${formatTime(head.receivedAt)}  ${source}, ${formatBytes(head.bodyBytes)}, from ${head.sender === '' ? '<>' : head.sender}`,
     ...(repairs.length === 0 ? [] : [hung('  repaired   ', repairs.join(', '))]),
     ...recipients.map(({ address, state }) => `  ${state.padEnd(9)}  ${address}`),
-    ...attempts.flatMap(formatAttempt).map((line) => `  ${line}`),
+    ...attempts
+      .flatMap((attempt) => formatAttempt(attempt).join('\n').split('\n'))
+      .map((line) => `  ${line}`),
     // What failed or was cancelled without an attempt has its reason only here.
     ...(attempts.length > 0 ? [] : recipients.map(stateNote).filter((note) => note !== '')).map((note) =>
       wrapText(note, 4),

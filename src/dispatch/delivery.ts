@@ -14,7 +14,7 @@ import type { ClockWatch } from './clock-watch.ts';
 import type { Holds } from './holds.ts';
 import type { Keeper } from './keeper.ts';
 import type { Envelope, Plan } from './plan.ts';
-import { settlementsOf, unexpectedReport } from './settlement.ts';
+import { faultFor, settlementsOf, unexpectedReport } from './settlement.ts';
 import type { AttemptStart } from './types.ts';
 
 export interface DeliveryDeps {
@@ -57,17 +57,22 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
   const endedAt = deps.clock.now();
+  const settled = settlementsOf(recipients, report, {
+    routeId: lane.route.id,
+    now: endedAt,
+    ageMs: deps.watch.ageMs(claim.head.receivedAt),
+    maxAgeMs: deps.age.maxAgeMs,
+    random: deps.random,
+    answersOwed: report.fault === null && !deps.signal.aborted,
+  });
+  const fault = deps.signal.aborted ? null : faultFor(recipients, settled, report);
   const settlement: Settlement = {
     messageId,
-    attempt: { routeId: lane.route.id, startedAt, endedAt, upstream: report.upstream },
-    recipients: settlementsOf(recipients, report, {
-      routeId: lane.route.id,
-      now: endedAt,
-      ageMs: deps.watch.ageMs(claim.head.receivedAt),
-      maxAgeMs: deps.age.maxAgeMs,
-      random: deps.random,
-      answersOwed: report.fault === null && !deps.signal.aborted,
-    }),
+    attempt: {
+      ...{ routeId: lane.route.id, startedAt, endedAt, upstream: report.upstream },
+      ...(fault && { fault }),
+    },
+    recipients: settled,
   };
   await learnSender(lane.route.id, claim, report, deps);
   deps.onAttempted();
@@ -105,10 +110,10 @@ async function learnSender(
   await deps.keeper.keep({ write: 'hold', message: head.id }, () => deps.holds.hold(routeId, head, held));
 }
 
-/** Writes the settlement; with nobody in it the claim is given back instead. */
+/** Writes the settlement; with nothing to tell of anybody the claim is given back instead. */
 async function endClaim(settlement: Settlement, deps: DeliveryDeps): Promise<void> {
-  const { messageId: message, recipients } = settlement;
-  if (recipients.length === 0) return giveBack(message, deps);
+  const { messageId: message, recipients, attempt } = settlement;
+  if (recipients.length === 0 && attempt?.fault === undefined) return giveBack(message, deps);
   await settleClaim(settlement, deps);
   // Also when it could not be written: then nothing else tells what became of it.
   for (const recipient of recipients) logRecipient(settlement, recipient, deps.log);
@@ -124,9 +129,10 @@ export async function settleClaim(
   settlement: Settlement,
   deps: Pick<DeliveryDeps, 'keeper' | 'spool'>,
 ): Promise<void> {
-  const { messageId: message, attempt } = settlement;
+  const { messageId: message, attempt, recipients } = settlement;
   const result = await deps.keeper.keep({ write: 'settle', message }, () => deps.spool.settle(settlement));
-  if (result === 'unfit' || (result === 'given-up' && attempt === null)) await giveBack(message, deps);
+  const isNothingSent = attempt === null || recipients.length === 0;
+  if (result === 'unfit' || (result === 'given-up' && isNothingSent)) await giveBack(message, deps);
 }
 
 /** Ends a claim with everybody in it untouched. */

@@ -1,7 +1,7 @@
 /** What an attempt means for each recipient's record: pure. */
 import { assertNever } from '../core/assert.ts';
 import type { DeliveryReport, RecipientOutcome } from '../core/outcome.ts';
-import type { Claim, RecipientSettlement } from '../spool/types.ts';
+import type { Claim, RecipientSettlement, Settlement } from '../spool/types.ts';
 import { explain } from './explanations.ts';
 import { retryDelayMs, waitWithinAge } from './schedule.ts';
 
@@ -30,6 +30,19 @@ export function settlementsOf(
       outcomes.get(recipient.address) ?? (context.answersOwed ? noAnswer(context.routeId) : null);
     return outcome ? [settle(recipient, outcome, context)] : [];
   });
+}
+
+/** What the history tells of those whom a fault of the way left as they were; null where it left nobody. */
+export function faultFor(
+  recipients: readonly ClaimedRecipient[],
+  settled: readonly RecipientSettlement[],
+  { fault }: DeliveryReport,
+): NonNullable<Settlement['attempt']>['fault'] | null {
+  const done = new Set(settled.map(({ recipientId }) => recipientId));
+  const recipientIds = recipients.map(({ id }) => id).filter((id) => !done.has(id));
+  if (fault === null || recipientIds.length === 0) return null;
+  const { code, cause } = fault.why;
+  return { recipientIds, code, cause, reply: fault.reply?.text ?? null };
 }
 
 /** The report of an attempt that ended in an exception: everybody is tried again. */

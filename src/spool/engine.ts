@@ -165,6 +165,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async settle(settlement, now) {
       const isKnown = await group.durable(() => settleMessage(store(), settlement, now));
       claims.delete(settlement.messageId);
+      // Without an event nothing else tells that the recipients wait again.
+      if (settlement.recipients.length === 0) tell({ kind: 'changed' });
       sweeper.wake();
       if (!isKnown) {
         const fields = { message: settlement.messageId };

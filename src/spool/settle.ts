@@ -25,7 +25,8 @@ export function settleMessage(store: Store, settlement: Settlement, now: number)
     store.events.append(now, eventOf(message, settlement, { recipient, settlement: one }, now));
   }
   if (settlement.attempt !== null) {
-    store.attempts.insert(message.body.number, settlement.attempt, pairs.map(resultOf));
+    const results = [...pairs.map(resultOf), ...untouchedResults(recipients, settlement.attempt.fault)];
+    store.attempts.insert(message.body.number, settlement.attempt, results);
   }
   if (pairs.length > 0) concludeChange(store, { body: message.body, recipients }, now);
   return true;
@@ -118,4 +119,16 @@ function resultOf({ recipient, settlement }: Pair): AttemptRecord['results'][num
     reply: settlement.reply ?? null,
     uncertain: settlement.state !== 'delivered' && settlement.uncertain === true,
   };
+}
+
+/** Whom a fault of the way left as they were. */
+function untouchedResults(
+  recipients: readonly StoredRecipient[],
+  fault: NonNullable<Settlement['attempt']>['fault'],
+): AttemptRecord['results'] {
+  if (fault === undefined) return [];
+  const { recipientIds, code, cause, reply } = fault;
+  return recipients
+    .filter(({ id }) => recipientIds.includes(id))
+    .map(({ address, state }) => ({ address, state, code, cause, reply, uncertain: false }));
 }

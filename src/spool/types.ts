@@ -113,6 +113,8 @@ export interface Settlement {
     startedAt: number;
     endedAt: number;
     upstream: UpstreamFacts | null;
+    /** What the way itself failed with, and whom that left as they were: it stands in the history of the message. */
+    fault?: { recipientIds: number[]; code: string; cause: string; reply: string | null };
   } | null;
   recipients: RecipientSettlement[];
 }

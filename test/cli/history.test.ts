@@ -124,6 +124,29 @@ describe('history', () => {
       });
   });
 
+  it('keeps the lines of a reply together, and names an attempt that met a fault of the way', async () => {
+    const reply = '550-5.1.1 nobody\r\n550 5.1.1 of that name';
+    sandbox.tenant.replyTo({ stage: 'rcpt', match: 'always', reply, times: 1 });
+    await send('anna@contoso.com');
+    await agent.settled(1, ['failed']);
+    const listed = (await cli('history')).text;
+    expect(listed).toMatch(/^ {6}550-5\.1\.1 nobody\n {6}550 5\.1\.1 of that name$/m);
+
+    const busy = '432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded';
+    sandbox.tenant.replyTo({ stage: 'data-end', match: 'always', reply: busy, times: 1 });
+    await send('bert@contoso.com');
+    const waiting = await agent.when(async () => {
+      const [last] = await agent.agent.rooms.spool.list({}, { limit: 1, before: null });
+      const detail = last === undefined ? null : await agent.agent.rooms.spool.show(last.head.id);
+      return detail?.attempts.length === 1 ? detail : null;
+    }, 'an attempt of the second message');
+    const shown = (await cli('queue', 'show', waiting.head.id)).text;
+    expect(shown).toMatch(
+      /by mailbox to \S+\n {2}TLS 1\.\d \(TLS_\S+\), \d+ ms\n {2}bert@contoso\.com: queued\n/,
+    );
+    expect(shown).toContain(`\n    ${busy}`);
+  });
+
   it('can be narrowed to a state, a recipient, a device, a time and a page', async () => {
     await send('anna@contoso.com');
     await send('reply-550-5.1.10@contoso.com');

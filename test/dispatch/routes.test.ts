@@ -37,16 +37,24 @@ async function run(...routes: ScriptedRoute[]): Promise<DispatchBench> {
 }
 
 describe('a route at fault', () => {
-  it('is paused, spends no try, writes no attempt, heals by itself and delivers what waited', async () => {
+  it('is paused, spends no try, heals by itself and delivers what waited; the history names each attempt', async () => {
     const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => faultReport() });
     const ids = [await accept(test.spool, clock), await accept(test.spool, clock)];
     const { dispatch, pass } = await run(mailbox);
     expect(dispatch.routes()[0]).toMatchObject({ state: 'paused', pause: { code: 'route.unreachable' } });
     await pass(10 * MINUTE, 5000);
+    const asked: number[] = [];
     for (const id of ids) {
       const { attempts, recipients } = await show(test.spool, id);
-      expect([attempts.length, recipients[0]?.state, recipients[0]?.tries]).toEqual([0, 'queued', 0]);
+      expect([recipients[0]?.state, recipients[0]?.tries]).toEqual(['queued', 0]);
+      asked.push(attempts.length);
+      for (const { routeId, host, results } of attempts) {
+        expect([routeId, host]).toEqual(['mailbox', null]);
+        expect(results).toMatchObject([{ state: 'queued', code: 'route.unreachable', uncertain: false }]);
+      }
     }
+    expect(asked[0]).toBeGreaterThan(1);
+    expect((asked[0] ?? 0) + (asked[1] ?? 0)).toBe(mailbox.asked.length);
     mailbox.answer = delivered;
     await pass(16 * MINUTE, 5000);
     for (const id of ids) expect(await statesOf(test.spool, id)).toEqual(['delivered']);
@@ -90,6 +98,7 @@ describe('a route at fault', () => {
     await run(direct, mailbox);
     for (const id of ids) expect(await statesOf(test.spool, id)).toEqual(['delivered']);
     expect((await show(test.spool, ids[0] ?? '')).attempts.map(({ routeId }) => routeId)).toEqual([
+      'direct',
       'mailbox',
     ]);
   });
@@ -108,6 +117,11 @@ describe('a route at fault', () => {
     await run(direct, mailbox);
     expect(await statesOf(test.spool, id)).toEqual(['delivered', 'delivered']);
     expect(mailbox.asked.map(({ message }) => message.recipients)).toEqual([['b@contoso.com']]);
+    const [first] = (await show(test.spool, id)).attempts;
+    expect(first?.results).toMatchObject([
+      { address: 'a@contoso.com', state: 'delivered' },
+      { address: 'b@contoso.com', state: 'queued', code: 'route.unreachable', reply: null },
+    ]);
   });
 
   it('does not keep mail for other routes waiting', async () => {

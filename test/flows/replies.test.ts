@@ -213,6 +213,11 @@ async function playPause(replyCase: ReplyCase, needsPerson: boolean): Promise<vo
     expect(pause.cause).toContain('(Microsoft sees this box as 127.0.0.1)');
   const detail = await until(id, { [target]: 'queued', [other]: stage === 'rcpt' ? 'delivered' : 'queued' });
   expect(recipientOf(detail, target)?.tries).toBe(0);
+  expect(resultFor(detail.attempts[0], target)).toMatchObject({
+    state: 'queued',
+    code: `reply.${row}`,
+    reply: text,
+  });
 
   const sameWay = `later-${count}@${DOMAIN_OF[way]}`;
   const laterId = await scan(`later-${count}@contoso.com`, [sameWay]);

@@ -152,7 +152,11 @@ function expectPaused(
   expect(pause?.code).toMatch(code);
   expect(pause).toMatchObject({ needsPerson: needsPerson ?? false });
   expect(pause?.cause).toMatch(/^[A-Z].*\.$/);
-  expect(attempts).toEqual([]);
+  // The message has met the fault, as its history tells, and has spent no try.
+  expect(attempts).toHaveLength(1);
+  expect(attempts[0]?.results).toMatchObject([
+    { state: 'queued', code: pause?.code, cause: pause?.cause, reply: pause?.reply, uncertain: false },
+  ]);
   expect(recipients[0]).toMatchObject({ state: 'queued', tries: 0 });
 }
 

@@ -67,7 +67,12 @@ test.each(POSTFIX_FAULTS)('refuses $name, and delivers what waited once it is re
   expect(clear.join('\n')).not.toContain(marker);
   expect(await mailsStarted()).toBe(mailsBefore);
   const waiting = await detailOf(agent, id);
-  expect(waiting).toMatchObject({ hasBody: true, attempts: [], recipients: [{ state: 'queued', tries: 0 }] });
+  const { code, cause, reply } = pause;
+  expect(waiting).toMatchObject({
+    hasBody: true,
+    attempts: [{ routeId: ROUTE, results: [{ state: 'queued', code, cause, reply }] }],
+    recipients: [{ state: 'queued', tries: 0 }],
+  });
   expect(waiting.events.map(({ type }) => type)).toEqual(['message.accepted']);
 
   await repairIt();
@@ -75,7 +80,7 @@ test.each(POSTFIX_FAULTS)('refuses $name, and delivers what waited once it is re
   else agent = await restart(agent);
   const [detail] = await agent.settled(1);
   expect(detail).toMatchObject({ hasBody: false, recipients: [{ state: 'delivered' }] });
-  expect(detail?.attempts).toHaveLength(1);
+  expect(detail?.attempts).toHaveLength(2);
   const arrived = await site.postfix.sink.waitFor(1);
   expect(arrived.map(({ raw }) => raw.includes(marker))).toEqual([true]);
   expect(statusOf(agent, ROUTE)).toMatchObject({ state: 'open', pause: null });
@@ -97,7 +102,7 @@ test('asks again by itself when the pause is over', async () => {
   await repairIt();
   const delivered = agent.settled(1);
   await clock.advance(until - since);
-  expect((await delivered)[0]?.attempts).toHaveLength(1);
+  expect((await delivered)[0]?.attempts).toHaveLength(2);
   await site.postfix.sink.waitFor(1);
 });
 

@@ -88,7 +88,7 @@ test('direct send that the tenant rejects pauses, and the mailbox takes over', a
   expect(site.sandbox.received()).toMatchObject([{ host: 'submission', user: DEFAULT_MAILBOX }]);
   const detail = await detailOf(agent, id);
   expect(detail.recipients).toMatchObject([{ state: 'delivered', tries: 1 }]);
-  expect(detail.attempts.map(({ routeId }) => routeId)).toEqual(['mailbox']);
+  expect(detail.attempts.map(({ routeId }) => routeId)).toEqual(['direct', 'mailbox']);
 });
 
 test('a recipient outside fails with a sentence where direct send is the only way, and the one inside gets the scan', async () => {

@@ -208,9 +208,19 @@ describe('a settlement', () => {
   test('of a route fault records the attempt and leaves the recipients as they were', async () => {
     const test = await open();
     const { id } = await acceptTestMessage(test);
-    await claimOne(test);
-    await test.spool.settle({ messageId: id, attempt: testAttempt(test.clock.now()), recipients: [] });
-    expect((await test.spool.show(id))?.attempts).toHaveLength(1);
+    const { recipients } = await claimOne(test);
+    const why = { code: 'reply.banned', cause: 'Microsoft has banned the sender.', reply: '550 5.7.501 no' };
+    const fault = { recipientIds: recipients.map((one) => one.id), ...why };
+    const attempt = { ...testAttempt(test.clock.now()), fault };
+    const told = new Promise<void>((resolve) => test.spool.onChange(resolve));
+    await test.spool.settle({ messageId: id, attempt, recipients: [] });
+    await told;
+    const shown = await test.spool.show(id);
+    expect(shown?.attempts).toHaveLength(1);
+    expect(shown?.attempts[0]?.results).toEqual([
+      { address: recipients[0]?.address, state: 'queued', ...why, uncertain: false },
+    ]);
+    expect(shown?.recipients[0]).toMatchObject({ state: 'queued', tries: 0, code: null, cause: null });
     expect((await claimOne(test)).recipients[0]?.tries).toBe(0);
   });
 

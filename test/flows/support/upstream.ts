@@ -168,9 +168,13 @@ export function scanText(text: string, headers: readonly string[] = []): Buffer 
   return Buffer.from([`From: ${LOGIN.user}`, 'Subject: Scan', ...headers, '', text, ''].join('\r\n'));
 }
 
-/** Resolves with the pause of the route once it has one. */
+/** Resolves with the pause of the route once it has one, and what met the fault waits again. */
 export function pauseOf(agent: TestAgent, id: string): Promise<NonNullable<RouteStatus['pause']>> {
-  return agent.when(async () => statusOf(agent, id).pause, `${id} is paused`);
+  const { spool } = agent.agent.rooms;
+  return agent.when(async () => {
+    const sending = await spool.list({ states: ['sending'] }, { limit: 1, before: null });
+    return sending.length === 0 ? statusOf(agent, id).pause : null;
+  }, `${id} is paused`);
 }
 
 export function statusOf(agent: TestAgent, id: string): RouteStatus {
