@@ -165,6 +165,7 @@ export function createAgent(given: AgentDeps): Agent {
     });
     const configTrial = createConfigTrial({
       ...{ clock, log: logOf('config'), health, inForce, reload, broker, record },
+      recordForSure: records.recordForSure,
       ...{ file: deps.configFile, readConfig: deps.readConfig },
     });
     const join = createJoin({

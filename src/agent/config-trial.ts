@@ -7,7 +7,7 @@
 import { changedFixedKeys, changedKeys } from '../config/compare.ts';
 import { PROBLEMS } from '../config/errors.ts';
 import type { Config } from '../config/schema.ts';
-import { beginTrial, endTrial, isOnTrial, readTrial, type Trial, undoTrial } from '../config/trial-files.ts';
+import { beginTrial, endTrial, readTrial, type Trial, trialState, undoTrial } from '../config/trial-files.ts';
 import type { ReloadReport, SetConfigReport, SetConfigRequest } from '../control/deps.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { type Explanation, OperatorError } from '../core/errors.ts';
@@ -31,6 +31,8 @@ export interface ConfigTrialDeps {
   health: Pick<HealthRoom, 'look' | 'onReport'>;
   broker(): BrokerFacts | null;
   record(event: NewEvent): Promise<unknown>;
+  /** Resolves when it is known whether the event is written: while the disk takes none, that is later. */
+  recordForSure(event: NewEvent): Promise<boolean>;
 }
 
 export interface ConfigTrial {
@@ -65,7 +67,7 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
       await deps.reload(by);
     } catch (error) {
       undoTrial(file, trial, { code: 'config.not-applied', cause: describeError(error) });
-      endTrial(file);
+      endTrial(file, trial);
       throw error;
     }
     const { changed, until } = trial;
@@ -106,26 +108,38 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     const isLost = trial.wasBrokerConnected && deps.broker()?.connected === false;
     const why = worsening(trial, await deps.health.look()) ?? (isLost ? PROBLEMS.trialBroker() : null);
     if (why !== null) return rollBack(why);
-    await end({ type: 'config.kept', data: { by: trial.by, changed: trial.changed } });
+    if (trialState(file, trial) === 'put-back') end(trial, PROBLEMS.trialPutBack());
+    else end(trial, null);
   }
 
   async function rollBack({ code, cause }: Pick<Explanation, 'code' | 'cause'>): Promise<void> {
     if (watching === null) return;
     const { trial } = watching;
-    const { by, changed } = trial;
     // Somebody has edited it since: what a person does on the box is not undone.
-    if (!isOnTrial(file, trial)) return end({ type: 'config.kept', data: { by, changed } });
-    // Before the watch ends: a full disk must not leave a bad config unwatched.
+    if (trialState(file, trial) === 'edited') return end(trial, null);
+    // Before the watch ends: what can't be put back must not leave a bad config unwatched.
     undoTrial(file, trial, { code, cause });
     unwatch();
-    await deps.reload(by);
-    await end({ type: 'config.rolled-back', data: { by, changed, code, cause } });
+    await deps.reload(trial.by);
+    end(trial, { code, cause });
   }
 
-  async function end(event: NewEvent): Promise<void> {
+  /** @param undone why the former config is in place again; null where that of the trial is kept. */
+  function end(trial: Trial, undone: Pick<Explanation, 'code' | 'cause'> | null): void {
     unwatch();
-    await record(event);
-    endTrial(file);
+    const { by, changed } = trial;
+    const event: NewEvent =
+      undone === null
+        ? { type: 'config.kept', data: { by, changed } }
+        : { type: 'config.rolled-back', data: { by, changed, code: undone.code, cause: undone.cause } };
+    log.info(event.type, event.data);
+    // Not awaited: on a full disk the next config would wait for it. The files tell it again until it is written.
+    deps
+      .recordForSure(event)
+      .then((isWritten) => {
+        if (isWritten) endTrial(file, trial);
+      })
+      .catch((error: unknown) => log.error('config.trial-failed', { error: describeError(error) }));
   }
 
   async function record(event: NewEvent): Promise<void> {
@@ -148,10 +162,11 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     async start() {
       const trial = readTrial(file);
       if (trial === null) return;
-      const { by, changed, undone } = trial;
-      if (undone !== null) return end({ type: 'config.rolled-back', data: { by, changed, ...undone } });
-      if (!isOnTrial(file, trial)) return end({ type: 'config.kept', data: { by, changed } });
-      watch(trial);
+      const state = trialState(file, trial);
+      if (trial.undone !== null) end(trial, trial.undone);
+      else if (state === 'put-back') end(trial, PROBLEMS.trialPutBack());
+      else if (state === 'edited') end(trial, null);
+      else watch(trial);
     },
     async stop() {
       unwatch();

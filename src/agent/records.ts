@@ -16,12 +16,15 @@ export interface AgentRecords {
   start(): void;
   /** Resolves when it is written, or waits for a disk that has to heal. Rejects where no time helps. */
   record(event: NewEvent): Promise<void>;
+  /** Resolves with whether it is written, once that is known: when the disk has healed, or at the stop. Never rejects. */
+  recordForSure(event: NewEvent): Promise<boolean>;
   /** Each that waits gets a last try. */
   stop(): Promise<void>;
 }
 
 export function createAgentRecords({ clock, log }: RecordDeps, spool: Pick<Spool, 'record'>): AgentRecords {
   const keeper = createKeeper({ clock, log });
+  const unsure = new Set<Promise<unknown>>();
   const write = (event: NewEvent) => () => spool.record(event);
   return {
     start() {
@@ -31,9 +34,16 @@ export function createAgentRecords({ clock, log }: RecordDeps, spool: Pick<Spool
       );
     },
     record: (event) => keeper.tryThenEnqueue({ write: event.type }, write(event)),
+    async recordForSure(event) {
+      const keeping = keeper.keep({ write: event.type }, write(event));
+      unsure.add(keeping);
+      const result = await keeping;
+      unsure.delete(keeping);
+      return result === 'written';
+    },
     async stop() {
       keeper.stop();
-      await keeper.idle();
+      await Promise.all([keeper.idle(), ...unsure]);
     },
   };
 }

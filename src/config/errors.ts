@@ -32,6 +32,11 @@ export const PROBLEMS = {
     cause: `Another new config is on trial until ${until}.`,
     advice: 'Wait until then, or edit the config on the box, which ends the trial.',
   }),
+  trialPutBack: (): Explanation => ({
+    code: 'config.trial-put-back',
+    cause: 'The former config was in place again, and why could not be noted.',
+    advice: 'The log of the agent says why; send the new config again if it is still wanted.',
+  }),
   trialBroker: (): Explanation => ({
     code: 'config.trial-broker-lost',
     cause: 'The broker was connected before the new config, and is not with it.',

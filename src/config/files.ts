@@ -98,7 +98,8 @@ function giveAway(handle: number, directory: string): void {
   if (own.uid !== folder.uid || own.gid !== folder.gid) fchownSync(handle, folder.uid, folder.gid);
 }
 
-function syncFolder(directory: string): void {
+/** A name is on the disk only once its folder is (fsync(2)). */
+export function syncFolder(directory: string): void {
   const folder = openSync(directory, 'r');
   try {
     fsyncSync(folder);

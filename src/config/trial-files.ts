@@ -1,15 +1,17 @@
 /**
  * The files of a config on trial: the new one in place, the one before it as `<config>.previous`, and what is known of
  * the trial as `<config>.trial`. Each is written whole or not at all, so that a power cut at any moment leaves a
- * config that works and a record that tells what it is.
+ * config that works and a record that tells what it is. To put the former config back takes no room on the disk: it is
+ * a rename, and that it has happened is seen by the files alone.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
 import * as z from 'zod';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { PROBLEMS } from './errors.ts';
-import { PRIVATE_MODE, writeFileDurably } from './files.ts';
+import { PRIVATE_MODE, removeDurably, syncFolder, writeFileDurably } from './files.ts';
 
 const trialSchema = z.strictObject({
   by: z.string(),
@@ -45,9 +47,15 @@ export function readTrial(file: string): Trial | null {
   }
 }
 
-/** Whether the config `file` is still the one on trial. */
-export function isOnTrial(file: string, trial: Trial): boolean {
-  return hashOf(readFileSync(file, 'utf8')) === trial.hash;
+/** What the config `file` is now: the one on trial, the one before it, or one that somebody has made of either. */
+export type TrialState = 'on-trial' | 'put-back' | 'edited';
+
+export function trialState(file: string, trial: Trial): TrialState {
+  const hash = hashOf(readFileSync(file, 'utf8'));
+  if (hash === trial.hash) return 'on-trial';
+  const previous = previousOf(realpathSync(file));
+  const isBack = !existsSync(previous) || hashOf(readFileSync(previous, 'utf8')) === hash;
+  return isBack ? 'put-back' : 'edited';
 }
 
 /**
@@ -68,7 +76,7 @@ export function beginTrial(
     writeFileDurably(place, text, modeOf(place));
     return trial;
   } catch (cause) {
-    endTrial(file);
+    endTrial(file, trial);
     throw new OperatorError(PROBLEMS.unwritable(file, describeError(cause)), { cause });
   }
 }
@@ -76,13 +84,19 @@ export function beginTrial(
 /** Puts the former config back, and notes why until it has been told. */
 export function undoTrial(file: string, trial: Trial, { code, cause }: Reason): void {
   const place = realpathSync(file);
-  writeFileDurably(place, readFileSync(previousOf(place), 'utf8'), modeOf(place));
-  writeRecord(file, { ...trial, undone: { code, cause } });
+  if (trialState(file, trial) === 'on-trial') renameSync(previousOf(place), place);
+  syncFolder(path.dirname(place));
+  try {
+    writeRecord(file, { ...trial, undone: { code, cause } });
+  } catch {
+    // The disk is full: what has happened is seen without, and only why would be forgotten by a restart.
+  }
 }
 
-/** The config that is there is the one to keep. */
-export function endTrial(file: string): void {
-  rmSync(recordOf(file), { force: true });
+/** Nothing is left to tell of `trial`. The record of a later one stays. */
+export function endTrial(file: string, { hash, until }: Trial): void {
+  const recorded = readTrial(file);
+  if (recorded?.hash === hash && recorded.until === until) removeDurably(recordOf(file));
 }
 
 /** A start with a config on trial that ends before it has told anybody counts, so that it is not tried on and on. */
@@ -107,7 +121,9 @@ export function countTrialStart(file: string): boolean {
 /** Puts the former config back because the agent does not start with the one on trial. @returns false where none is. */
 export function undoBeforeStart(file: string, why: Reason): boolean {
   const trial = readTrial(file);
-  if (trial === null || trial.undone !== null || !isOnTrial(file, trial)) return false;
+  if (trial === null || trial.undone !== null || trialState(file, trial) !== 'on-trial') return false;
+  // Somebody has removed it: there is nothing to go back to.
+  if (!existsSync(previousOf(realpathSync(file)))) return false;
   undoTrial(file, trial, why);
   return true;
 }

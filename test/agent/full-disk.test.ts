@@ -1,5 +1,5 @@
 /** What an agent does goes on where the disk takes no record of it, and is recorded when there is room again. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
@@ -90,24 +90,72 @@ test('a pack of profiles that can not be used does not keep the agent from start
   });
 });
 
-test('a config on trial that can not be put back is watched on, and put back when there is room', async () => {
-  const { agent, log, when } = await start({ clock: createFastClock(20) });
+/** A new config is on trial, with a window that ends long after the test; what it was before. */
+async function tryConfig(): Promise<{ file: string; before: string; config: string }> {
   const file = path.join(disk.folder, 'scanferry.yaml');
   const before = readFileSync(file, 'utf8');
-  const client = createControlClient(path.join(disk.folder, 'data'));
   const config = `dataDir: data\n${yaml('hold')}`;
+  const client = createControlClient(path.join(disk.folder, 'data'));
   await client.call('config.set', { config, windowSeconds: 3600, by: 'kim' });
+  return { file, before, config };
+}
+
+function endOfTrial({ agent }: TestAgent) {
+  return async () =>
+    (await agent.rooms.spool.events(0, 100)).find(
+      ({ type }) => type === 'config.rolled-back' || type === 'config.kept',
+    ) ?? null;
+}
+
+test('a config on trial is put back while the disk is full, and that is told when there is room', async () => {
+  const running = await start({ clock: createFastClock(20) });
+  const { agent, log, when } = running;
+  const { file, before } = await tryConfig();
   const makeRoom = fillUp();
+  agent.rooms.dispatch.pauseRoute('direct', 'kim');
+  const told = () => log.lines.map(({ event }) => event);
+  await expect.poll(told, { timeout: 20_000 }).toContain('config.rolled-back');
+  expect(readFileSync(file, 'utf8')).toBe(before);
+  expect(await agent.reload('kim')).toMatchObject({ changed: [] });
+  makeRoom();
+  expect(await when(endOfTrial(running), 'the end of the trial')).toMatchObject({
+    ...{ type: 'config.rolled-back', data: { by: 'kim', changed: ['intake'] } },
+  });
+});
+
+test('what could not be told of the end of a trial is told by the next start, also without the reason', async () => {
+  const running = await start({ clock: createFastClock(20) });
+  const { file } = await tryConfig();
+  const makeRoom = fillUp();
+  running.agent.rooms.dispatch.pauseRoute('direct', 'kim');
+  const told = () => running.log.lines.map(({ event }) => event);
+  await expect.poll(told, { timeout: 20_000 }).toContain('config.rolled-back');
+  await running.stop({ keep: true });
+  makeRoom();
+  // As it is where the record found no room.
+  const record = JSON.parse(readFileSync(`${file}.trial`, 'utf8'));
+  writeFileSync(`${file}.trial`, JSON.stringify({ ...record, undone: null }));
+  const again = await start();
+  expect(await again.when(endOfTrial(again), 'the end of the trial')).toMatchObject({
+    ...{ type: 'config.rolled-back', data: { by: 'kim', code: 'config.trial-put-back' } },
+  });
+  await expect.poll(() => existsSync(`${file}.trial`)).toBe(false);
+});
+
+test('a config on trial that can not be put back is watched on, and put back when that is possible', async () => {
+  const running = await start({ clock: createFastClock(20) });
+  const { agent, log, when } = running;
+  const { file, before, config } = await tryConfig();
+  const [previous, elsewhere] = [`${file}.previous`, path.join(disk.folder, 'elsewhere')];
+  renameSync(previous, elsewhere);
   agent.rooms.dispatch.pauseRoute('direct', 'kim');
   await expect
     .poll(() => log.lines.map(({ event }) => event), { timeout: 20_000 })
     .toContain('config.trial-failed');
   expect(readFileSync(file, 'utf8')).toBe(config);
-  makeRoom();
-  await when(
-    async () =>
-      (await agent.rooms.spool.events(0, 100)).find(({ type }) => type === 'config.rolled-back') ?? null,
-    'the config before it is back',
-  );
+  renameSync(elsewhere, previous);
+  expect(await when(endOfTrial(running), 'the end of the trial')).toMatchObject({
+    type: 'config.rolled-back',
+  });
   expect(readFileSync(file, 'utf8')).toBe(before);
 });
