@@ -3,13 +3,15 @@ import { isIPv4 } from 'node:net';
 import os from 'node:os';
 import { configFingerprint, isSame } from '../config/compare.ts';
 import type { Config } from '../config/schema.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { createTurns } from '../core/turns.ts';
 import type { BrokerFacts } from '../health/sources.ts';
 import type { Health } from '../health/types.ts';
 import { VERSION } from '../program/version.ts';
 import type { ExecuteCommand } from '../report/commands.ts';
+import { PROBLEMS } from '../report/problems.ts';
 import { createReport } from '../report/report.ts';
 import type { Report, SiteFacts } from '../report/types.ts';
 import type { Spool } from '../spool/types.ts';
@@ -41,8 +43,11 @@ export interface AgentReport {
 }
 
 export function createAgentReport(deps: AgentReportDeps): AgentReport {
-  const { log, inForce } = deps;
+  const { clock, log, inForce } = deps;
   let current: { report: Report; settings: Config['mqtt'] } | null = null;
+  /** Since when no connection is even tried. */
+  let idleSince = clock.now();
+  let again: Timer | null = null;
   const changes = createTurns();
   let isStopped = false;
 
@@ -58,9 +63,11 @@ export function createAgentReport(deps: AgentReportDeps): AgentReport {
   }
 
   async function end(): Promise<void> {
-    const ending = current?.report;
+    if (current === null) return;
+    const { report } = current;
     current = null;
-    await ending?.stop();
+    idleSince = clock.now();
+    await report.stop();
   }
 
   async function change(): Promise<void> {
@@ -69,20 +76,30 @@ export function createAgentReport(deps: AgentReportDeps): AgentReport {
     await begin();
   }
 
+  function refresh(): void {
+    again?.cancel();
+    changes.take(change).catch((error: unknown) => {
+      // A site that can't report still delivers; a spool that can't be read heals.
+      log.error('mqtt.change-failed', { error: describeError(error) });
+      if (!isStopped) again = clock.schedule(LIMITS.brokerBackoffMaxMs, refresh);
+    });
+  }
+
   return {
     start: () => changes.take(begin),
     stop() {
       isStopped = true;
+      again?.cancel();
       return changes.take(end);
     },
-    refresh() {
-      changes.take(change).catch((error: unknown) => {
-        // A site that can't report still delivers.
-        log.error('mqtt.change-failed', { error: describeError(error) });
-      });
-    },
+    refresh,
     broker() {
-      if (current === null) return null;
+      if (current === null && inForce.config.mqtt === undefined) return null;
+      if (current === null)
+        return {
+          ...{ connected: false, since: idleSince },
+          error: isStopped ? PROBLEMS.stopped() : PROBLEMS.connecting(),
+        };
       const { isConnected, since, problem } = current.report.state();
       return { connected: isConnected, since, error: problem };
     },
