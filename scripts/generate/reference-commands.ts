@@ -26,7 +26,7 @@ export function commandNames(): string[] {
 
 /** Nothing is run: the commands are only asked what they are. */
 function commandLine(): Command {
-  return createProgram({ output: {}, env: {} } as CliDeps).program;
+  return createProgram({ output: {}, env: {}, version: {} } as CliDeps).program;
 }
 
 function leavesOf(command: Command): Command[] {

@@ -1,9 +1,11 @@
 /** A test scan: handed to the box as a device would, over TLS and with a login, then followed to the last reply. */
+
 import type { Config } from '../config/schema.ts';
 import type { SendTestRequest, SendTestStep } from '../control/protocol.ts';
 import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { RecipientState } from '../core/message.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import type { AttemptStart, Dispatch, RouteStatus } from '../dispatch/types.ts';
 import type { Intake, ListenerAddress } from '../intake/types.ts';
 import { sendScan } from '../sandbox/device.ts';
@@ -44,7 +46,8 @@ async function* handInAndFollow(
   at: () => number,
 ): AsyncGenerator<SendTestStep> {
   const handed = await handIn(deps, request);
-  const leg = handed.tls === null ? 'plain text' : `${handed.tls.protocol} ${handed.tls.cipher}`;
+  const leg =
+    handed.tls === null ? 'plain text' : `${tlsVersionInWords(handed.tls.protocol)}, ${handed.tls.cipher}`;
   yield { atMs: at(), step: 'connected', text: `the box answered (${leg})`, reply: null };
   const id = / as ([0-9a-z]+)\s*$/.exec(handed.replyText)?.[1];
   if (!handed.accepted || id === undefined) {
@@ -243,7 +246,9 @@ function stepOf(
   const cause = recipient.cause ?? '';
   switch (recipient.state) {
     case 'delivered': {
-      const tls = attempt?.tls ? ` over ${attempt.tls.protocol} ${attempt.tls.cipher}` : '';
+      const tls = attempt?.tls
+        ? ` over ${tlsVersionInWords(attempt.tls.protocol)}, ${attempt.tls.cipher}`
+        : '';
       return {
         atMs,
         step: 'delivered',

@@ -31,11 +31,12 @@ export function addBackupCommand(program: Command, context: CliContext): void {
       const copy = await copySpool(context, dataDir, messages);
       try {
         const { writeBackup } = await import('../backup/create.ts');
+        const contents = contentsOf(context, dataDir, { copy, messages });
         const bytes = await writeBackup({
           ...{ out: path.resolve(file), force: options.force === true, passphrase },
-          ...contentsOf(context, dataDir, { copy, messages }),
+          ...contents,
         });
-        report(context, file, bytes, messages);
+        report(context, { file, bytes, messages, hasConfig: contents.manifest.config !== null });
       } finally {
         if (copy !== null) rmSync(path.dirname(copy), { recursive: true, force: true });
       }
@@ -75,13 +76,27 @@ function contentsOf(context: CliContext, dataDir: string, spool: { copy: string 
   };
 }
 
-function report(context: CliContext, file: string, bytes: number, messages: boolean): void {
+interface Written {
+  file: string;
+  bytes: number;
+  messages: boolean;
+  hasConfig: boolean;
+}
+
+/** A backup of half the box is a problem that a timer must notice, though what there was is in it. */
+function report(context: CliContext, { file, bytes, messages, hasConfig }: Written): void {
+  if (!hasConfig) context.exitCode = 1;
   if (context.asJson()) {
-    context.output.json({ file, bytes, messages });
+    context.output.json({ file, bytes, messages, config: hasConfig });
     return;
   }
   context.output.line(
     `wrote ${file}, ${formatBytes(bytes)}, ${messages ? 'with' : 'without'} the mail that waits\n` +
       'Keep it away from this box, and the passphrase away from the file: without it nobody can open it.',
   );
+  if (!hasConfig)
+    context.output.error(
+      `scanferry: The config is not in it: there is none at ${locateConfig(context.options())}.\n` +
+        'Name it with --config or SCANFERRY_CONFIG, and write the backup again with --force.',
+    );
 }

@@ -20,8 +20,8 @@ export interface RunRequest extends LocateOptions {
 export interface DemoRequest {
   /** Stop after the simulated devices have sent. */
   once: boolean;
-  /** Port of the demo's own listener; 0 takes a free one. */
-  port: number;
+  /** Port of the demo's own listener; null takes a free one. */
+  port: number | null;
 }
 
 export interface SearchRequest {

@@ -1,6 +1,8 @@
 /** Devices as a person reads them: the list, and one of them beside its profile. */
+
 import type { CommandOutput } from '../control/commands.ts';
 import { wrapText } from '../core/break-lines.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { formatTable, formatTime } from './output.ts';
 
 type Row = CommandOutput<'devices.list'>[number];
@@ -22,13 +24,18 @@ export function listTable(rows: readonly Row[], width: number | null): string {
       row.address ?? '-',
       STANDING[row.standing],
       row.lastSeenAt === null ? '-' : formatTime(row.lastSeenAt),
-      row.tls ?? '-',
+      tlsCell(row.tls),
       profileCell(row),
       row.held === 0 ? '-' : String(row.held),
     ]),
     rows.map(noteOf),
     width,
   );
+}
+
+function tlsCell(tls: Row['tls']): string {
+  if (tls === null) return '-';
+  return tls === 'none' ? 'plain text' : tlsVersionInWords(tls);
 }
 
 function profileCell({ profile, origin, likely }: Row): string {

@@ -1,10 +1,11 @@
 /** `scanferry health`: every reading of the running agent, and what is not well. */
 import type { Command } from 'commander';
 import { wrapText } from '../core/break-lines.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { type HealthProblem, problemsOf } from '../health/problem-list.ts';
 import type { Grade, HealthReport, MetricFamily, Reading } from '../health/types.ts';
 import type { CliContext } from './context.ts';
-import { formatBytes, formatCount, formatDuration, formatTable, formatTlsVersion } from './output.ts';
+import { formatBytes, formatCount, formatDuration, formatTable } from './output.ts';
 
 export function addHealthCommand(program: Command, context: CliContext): void {
   program
@@ -69,7 +70,7 @@ function formatValue({ metric, value }: Reading): string {
   if (value === null) return '-';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (metric.name === 'device_tls_state')
-    return value === 'none' ? 'plain text' : formatTlsVersion(String(value));
+    return value === 'none' ? 'plain text' : tlsVersionInWords(String(value));
   if (typeof value === 'string') return value;
   switch (metric.unit) {
     case 's':

@@ -2,7 +2,8 @@
 import type { CommandOutput } from '../control/commands.ts';
 import { wrapText } from '../core/break-lines.ts';
 import { repairText } from '../core/repairs.ts';
-import { formatBytes, formatTable, formatTime, formatTlsVersion } from './output.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
+import { formatBytes, formatTable, formatTime } from './output.ts';
 
 export type MessageDetail = CommandOutput<'history.list'>[number];
 type Attempt = MessageDetail['attempts'][number];
@@ -48,7 +49,7 @@ function originLines(head: MessageDetail['head']): string[] {
 export function formatHistory(detail: MessageDetail): string {
   const { head, recipients, attempts } = detail;
   const repairs = repairsOf(detail);
-  const leg = head.device.tls === null ? 'plain text' : formatTlsVersion(head.device.tls.protocol);
+  const leg = head.device.tls === null ? 'plain text' : tlsVersionInWords(head.device.tls.protocol);
   const source = head.origin === 'notice' ? sourceOf(head) : `${sourceOf(head)} (${leg})`;
   return [
     `${head.id}  ${formatTime(head.receivedAt)}  ${source}, ${formatBytes(head.bodyBytes)}, from ${head.sender === '' ? '<>' : head.sender}`,
@@ -100,5 +101,5 @@ function formatResult(result: Attempt['results'][number]): string[] {
 }
 
 function formatTls(tls: { protocol: string; cipher: string } | null, none: string): string {
-  return tls === null ? none : `${formatTlsVersion(tls.protocol)} (${tls.cipher})`;
+  return tls === null ? none : `${tlsVersionInWords(tls.protocol)} (${tls.cipher})`;
 }

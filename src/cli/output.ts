@@ -1,5 +1,5 @@
 /** How the command line prints: tables for people, JSON for scripts, sentences for errors. */
-import { TEXT_COLUMNS, wrapText } from '../core/break-lines.ts';
+import { breakLines, TEXT_COLUMNS, wrapText } from '../core/break-lines.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/durations.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
@@ -9,7 +9,7 @@ export interface Output {
   line(text?: string): void;
   error(text: string): void;
   json(value: unknown): void;
-  /** Columns of the terminal; left out where there is none, and then nothing is cut. */
+  /** Columns of the terminal; left out where there is none, and then nothing is broken. */
   readonly width?: number | undefined;
 }
 
@@ -23,8 +23,8 @@ export const terminalOutput: Output = {
 };
 
 /**
- * Rows as columns padded to their widest cell; the last column is left as it is. Where the terminal is narrower, cells
- * are cut, but never those of the first column: it holds what other commands take.
+ * Rows as columns padded to their widest cell. Where the terminal is narrower, cells go on in the line below, but never
+ * those of the first column: it holds what other commands take.
  * `notes[i]` is a sentence that stands below row i, so that long ones don't widen the table.
  */
 export function formatTable(
@@ -37,15 +37,12 @@ export function formatTable(
   const natural = header.map((_, column) =>
     all.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), 0),
   );
-  const widths = terminalWidth === null ? natural : fitWidths(natural, terminalWidth);
+  const widths = terminalWidth === null ? natural : fitWidths(natural, terminalWidth, longestWords(all));
   return all
     .flatMap((row, index) => {
-      const line = row
-        .map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
-        .join(GAP)
-        .trimEnd();
       const note = notes[index - 1] ?? '';
-      return note === '' ? [line] : [line, wrapText(note, NOTE_INDENT, terminalWidth ?? TEXT_COLUMNS)];
+      const below = note === '' ? [] : [wrapText(note, NOTE_INDENT, terminalWidth ?? TEXT_COLUMNS)];
+      return [...rowLines(row, widths), ...below];
     })
     .join('\n');
 }
@@ -59,13 +56,9 @@ export interface LiveTable {
 export function createLiveTable(output: Output, columns: Readonly<Record<string, number>>): LiveTable {
   const natural = Object.values(columns);
   const widths = fitWidths(natural, Math.min(output.width ?? TEXT_COLUMNS, TEXT_COLUMNS));
-  const print = (cells: readonly string[]): void =>
-    output.line(
-      cells
-        .map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
-        .join(GAP)
-        .trimEnd(),
-    );
+  const print = (cells: readonly string[]): void => {
+    for (const line of rowLines(cells, widths)) output.line(line);
+  };
   let hasHeader = false;
   return {
     row(cells, notes) {
@@ -79,24 +72,67 @@ export function createLiveTable(output: Output, columns: Readonly<Record<string,
 
 const GAP = '  ';
 const NOTE_INDENT = 4;
-/** A cell that is cut further says nothing. */
+/** A cell that is narrower is hard to read. */
 const CELL_MIN = 8;
+/** Longer words, such as addresses, are broken before the shorter ones of other columns. */
+const WHOLE_WORD_MAX = 12;
 
 /** Takes from the widest column but the first, again and again, until the row fits or nothing can be taken. */
-function fitWidths(natural: readonly number[], terminalWidth: number): number[] {
+function fitWidths(
+  natural: readonly number[],
+  terminalWidth: number,
+  words: readonly number[] = [],
+): number[] {
   const widths = [...natural];
   const excess = () =>
     widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1)) - terminalWidth;
-  while (excess() > 0) {
-    const widest = Math.max(...widths.slice(1));
-    if (widest <= CELL_MIN) break;
-    widths[widths.lastIndexOf(widest)] = widest - 1;
-  }
+  const takeDownTo = (floor: (column: number) => number): void => {
+    while (excess() > 0) {
+      const room = widths.map((width, column) => (column > 0 && width > floor(column) ? width : 0));
+      const widest = Math.max(0, ...room);
+      if (widest === 0) return;
+      widths[room.lastIndexOf(widest)] = widest - 1;
+    }
+  };
+  takeDownTo((column) => Math.max(CELL_MIN, Math.min(WHOLE_WORD_MAX, words[column] ?? 0)));
+  takeDownTo(() => CELL_MIN);
   return widths;
 }
 
-function cut(cell: string, width: number): string {
-  return cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`;
+function longestWords(rows: readonly string[][]): number[] {
+  const longest: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => {
+      for (const word of cell.split(' ')) longest[column] = Math.max(longest[column] ?? 0, word.length);
+    });
+  }
+  return longest;
+}
+
+function rowLines(cells: readonly string[], widths: readonly number[]): string[] {
+  const broken = cells.map((cell, column) => breakCell(cell, widths[column] ?? 0));
+  const height = broken.reduce((most, lines) => Math.max(most, lines.length), 1);
+  return Array.from({ length: height }, (_, index) =>
+    broken
+      .map((lines, column) => (lines[index] ?? '').padEnd(widths[column] ?? 0))
+      .join(GAP)
+      .trimEnd(),
+  );
+}
+
+/** Breaks between words; one that is longer than the column, behind the last sign of its names that fits, or anywhere. */
+function breakCell(cell: string, width: number): string[] {
+  if (cell.length <= width) return [cell];
+  return breakLines(cell, width).flatMap((line) => {
+    const pieces: string[] = [];
+    let rest = line;
+    while (rest.length > width) {
+      const end = /^.*[@./:_-]/.exec(rest.slice(0, width))?.[0].length ?? width;
+      pieces.push(rest.slice(0, end));
+      rest = rest.slice(end);
+    }
+    return [...pieces, rest];
+  });
 }
 
 /** A number with its noun, such as `1 recipient` or `3 recipients`. */
@@ -145,10 +181,4 @@ export function formatBytes(bytes: number): string {
   if (kib < 1024) return `${Math.max(kib, bytes > 0 ? 0.1 : 0).toFixed(1)} KB`;
   const mib = kib / 1024;
   return mib < 1024 ? `${mib.toFixed(1)} MB` : `${(mib / 1024).toFixed(1)} GB`;
-}
-
-/** A protocol version as people write it: `TLS 1.0` for Node's `TLSv1`. */
-export function formatTlsVersion(protocol: string): string {
-  const version = protocol.replace(/^TLSv/, '');
-  return `TLS ${version.includes('.') ? version : `${version}.0`}`;
 }

@@ -27,7 +27,7 @@ import { addSendTestCommand } from './send-test.ts';
 import { addSheetCommand } from './sheet.ts';
 import { addStatusCommand } from './status.ts';
 import { addSupportBundleCommand } from './support-bundle.ts';
-import { addVersionCommand } from './version.ts';
+import { addVersionCommand, versionText } from './version.ts';
 
 const COMMANDS: ((program: Command, context: CliContext) => void)[] = [
   addRunCommand,
@@ -64,6 +64,8 @@ export function createProgram(deps: CliDeps, asJson = false): { program: Command
     .option('--config <file>', 'config file (default /etc/scanferry/scanferry.yaml)')
     .option('--data <dir>', 'data folder (default: dataDir of the config)')
     .option('--json', 'print JSON')
+    .version(versionText(deps.version), '-V, --version', 'print the version')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => deps.output.line(text.trimEnd()),

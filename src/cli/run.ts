@@ -11,17 +11,19 @@ export function addRunCommand(program: Command, context: CliContext): void {
       'a temporary site with a simulated Microsoft 365 tenant and simulated devices; needs no config',
     )
     .option('--once', 'with --demo: stop when the simulated devices have sent')
-    .option('--port <port>', 'with --demo: port to listen on (default: a free one)', parsePort, 0)
+    .option('--port <port>', 'with --demo: port to listen on (default: a free one)', parsePort)
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .action(async (options: { demo?: true; once?: true; port: number; logLevel: RunRequest['logLevel'] }) => {
-      context.exitCode = options.demo
-        ? await context.runDemo({ once: options.once === true, port: options.port })
-        : await context.runAgent({ ...context.options(), logLevel: options.logLevel });
-    });
+    .action(
+      async (options: { demo?: true; once?: true; port?: number; logLevel: RunRequest['logLevel'] }) => {
+        context.exitCode = options.demo
+          ? await context.runDemo({ once: options.once === true, port: options.port ?? null })
+          : await context.runAgent({ ...context.options(), logLevel: options.logLevel });
+      },
+    );
 }
 
 function parsePort(text: string): number {

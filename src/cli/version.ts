@@ -7,11 +7,11 @@ export function addVersionCommand(program: Command, context: CliContext): void {
     .command('version')
     .description('print the version')
     .action(() => {
-      const { version, built, node } = context.version;
       if (context.asJson()) context.output.json(context.version);
-      else
-        context.output.line(
-          `scanferry ${version}${built === null ? '' : `, built ${built}`}, Node.js ${node}`,
-        );
+      else context.output.line(versionText(context.version));
     });
+}
+
+export function versionText({ version, built, node }: CliContext['version']): string {
+  return `scanferry ${version}${built === null ? '' : `, built ${built}`}, Node.js ${node}`;
 }

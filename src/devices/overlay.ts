@@ -1,4 +1,5 @@
 /** What a profile's file says of a device, what was measured, and what the box does, side by side in words. Pure. */
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { suiteNames } from '../intake/cipher-suites.ts';
 import type { KnownDevice, Treatment } from '../intake/treatment.ts';
 import { treatmentOf } from '../intake/treatment.ts';
@@ -63,7 +64,7 @@ function versionsRow(
     measured:
       hello === null
         ? null
-        : `offers ${hello.versions.join(', ') || 'none that is known'}${format}${tls === null ? '' : `; spoke ${tls.protocol}`}`,
+        : `offers ${hello.versions.map(tlsVersionInWords).join(', ') || 'none that is known'}${format}${tls === null ? '' : `; spoke ${tlsVersionInWords(tls.protocol)}`}`,
     applied: applied.isModern ? 'TLS 1.2 and up' : 'as the listener and its network allow',
     isOverridden: applied.isModern !== byFile.isModern,
   };

@@ -1,4 +1,5 @@
 /** The listeners and the box page: bound, reached by a real connection, certificate, and the TLS versions they really offer. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { BlockList, createServer, isIPv6 } from 'node:net';
 import os from 'node:os';
@@ -6,6 +7,7 @@ import path from 'node:path';
 import type { SecureVersion } from 'node:tls';
 import type { Config } from '../config/schema.ts';
 import { describeError } from '../core/log.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { isoDay } from '../routes/certificates.ts';
 import { expiryFinding } from './credentials.ts';
 import { fail, ok, warn } from './findings.ts';
@@ -231,17 +233,13 @@ function judgeVersions(
   const expected = VERSIONS.filter((version) => allowsOld || !OLD_VERSIONS.includes(version));
   const missing = expected.filter((version) => !offered.includes(version));
   const tooOld = offered.filter((version) => !expected.includes(version));
-  const text = offered.map(versionWords).join(', ') || 'none';
+  const text = offered.map(tlsVersionInWords).join(', ') || 'none';
   if (missing.length > 0)
-    return fail(label, text, PROBLEMS.versionMissing(missing.map(versionWords).join(' and ')));
+    return fail(label, text, PROBLEMS.versionMissing(missing.map(tlsVersionInWords).join(' and ')));
   if (tooOld.length > 0)
-    return fail(label, text, PROBLEMS.versionTooOld(tooOld.map(versionWords).join(' and ')));
+    return fail(label, text, PROBLEMS.versionTooOld(tooOld.map(tlsVersionInWords).join(' and ')));
   const isHidden = listener.floor === 'legacy' && !isTrusted;
   return ok(label, isHidden ? `${text}; older ones for trusted networks alone` : text);
-}
-
-function versionWords(version: SecureVersion): string {
-  return version === 'TLSv1' ? 'TLS 1.0' : version.replace('TLSv', 'TLS ');
 }
 
 function whereOf({ address, port }: Listener): string {

@@ -1,5 +1,7 @@
 /** One way out, looked at as a delivery would use it: session, TLS, offers, sign-in, envelope, and what of it runs out. */
+
 import type { Explanation } from '../core/errors.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { bytesWords } from '../health/words.ts';
 import { describeChain, isoDay } from '../routes/certificates.ts';
 import { type ProbePlace, type ProbeStep, probeRoute, type RouteQuestion } from '../routes/probe.ts';
@@ -141,7 +143,7 @@ function* sessionFindings(
 ): Generator<Finding> {
   const { id, kind, limits } = settings;
   const { tls, host, port } = upstream;
-  const version = tls === null ? 'TLS' : tls.protocol.replace('TLSv', 'TLS ');
+  const version = tls === null ? 'TLS' : tlsVersionInWords(tls.protocol);
   yield ok(`${id}: STARTTLS`, `${version} with ${host}:${port}, ${tls?.cipher ?? 'cipher unknown'}`);
   const [leaf] = certificates;
   const trusted =

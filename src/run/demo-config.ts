@@ -13,13 +13,14 @@ const DEMO_VERBS = COMMAND_VERBS.filter((verb) => verb !== 'restart');
 interface DemoPlace {
   directory: string;
   port: number;
+  webPort: number;
   sandbox: Sandbox;
   addresses: SandboxAddresses;
   broker: DemoBroker;
 }
 
 /** Writes them into the folder; returns the path of the config. */
-export function writeDemoConfig({ directory, port, sandbox, addresses, broker }: DemoPlace): string {
+export function writeDemoConfig({ directory, port, webPort, sandbox, addresses, broker }: DemoPlace): string {
   const [mailbox] = sandbox.tenant.mailboxes.keys();
   const [app] = sandbox.tenant.apps;
   const secret = app?.[1].secrets[0]?.value ?? '';
@@ -64,7 +65,7 @@ mqtt:
   homeAssistant: true
   commandKeys:
     - { id: ${key.id}, publicKey: ${path.basename(key.publicFile)}, verbs: [${DEMO_VERBS.join(', ')}] }
-web: { address: 127.0.0.1, port: 0 }
+web: { address: 127.0.0.1, port: ${webPort} }
 `,
   );
   return file;

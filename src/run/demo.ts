@@ -1,17 +1,20 @@
 /** `scanferry run --demo`: a temporary site with a simulated tenant and simulated devices, told in a few readable lines. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { type Agent, type AgentStarted, createAgent } from '../agent.ts';
 import type { DemoRequest } from '../cli/context.ts';
-import { formatBytes, formatTable, formatTlsVersion, type Output } from '../cli/output.ts';
+import { formatBytes, formatTable, type Output } from '../cli/output.ts';
 import { loadConfig } from '../config/load.ts';
 import { type Clock, createSystemClock } from '../core/clock.ts';
 import { type ExitCode, OperatorError } from '../core/errors.ts';
 import type { EventRecord } from '../core/events.ts';
 import { describeError, type Log } from '../core/log.ts';
 import type { TlsFacts } from '../core/message.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { createTurns } from '../core/turns.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import { createLog } from '../program/log.ts';
@@ -47,7 +50,9 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
   try {
     const addresses = await sandbox.start();
     broker = await startDemoBroker();
-    const file = writeDemoConfig({ directory, port: deps.port, sandbox, addresses, broker });
+    // Free ones are chosen before the start, so that the config, and the sheets made of it, name them.
+    const ports = { port: deps.port || (await freePort()), webPort: await freePort() };
+    const file = writeDemoConfig({ directory, ...ports, sandbox, addresses, broker });
     const readConfig = (text?: string) => {
       const { config } = loadConfig({ file, text, env: {}, profileIds: [...deps.profiles.keys()] });
       return { config, warnings: [] };
@@ -79,6 +84,16 @@ export async function runDemo(deps: DemoDeps): Promise<ExitCode> {
     await sandbox.stop();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('a TCP server has no port');
+  return address.port;
 }
 
 function introduce(output: Output, started: AgentStarted, addresses: SandboxAddresses): void {
@@ -194,7 +209,7 @@ async function whenSettled(agent: Agent, id: string, clock: Clock): Promise<Mess
 }
 
 function formatLeg(tls: TlsFacts | null): string {
-  return tls === null ? 'plain text' : formatTlsVersion(tls.protocol);
+  return tls === null ? 'plain text' : tlsVersionInWords(tls.protocol);
 }
 
 function invite(output: Output, directory: string, started: AgentStarted, broker: DemoBroker): void {
@@ -205,7 +220,8 @@ function invite(output: Output, directory: string, started: AgentStarted, broker
     `  swaks --server ${listener?.address}:${listener?.port} --tls --from you@contoso.com --to anna@contoso.com`,
   );
   // The Node.js of this process: another one in the path may be too old.
-  output.line(`  alias scanferry='${program} --data ${path.join(directory, 'data')}'`);
+  const config = path.join(directory, 'scanferry.yaml');
+  output.line(`  alias scanferry='${program} --config ${config}'`);
   output.line('  scanferry status');
   output.line('  scanferry queue list --state delivered');
   output.line('  scanferry queue show ID        (cipher suites and verbatim replies)');
@@ -217,7 +233,7 @@ function invite(output: Output, directory: string, started: AgentStarted, broker
   output.line(`    --key ${path.join(directory, 'demo.key.pem')}`);
   output.line('Also:');
   output.line(`  https://127.0.0.1:${started.webPort}/   the page of the box, with its root certificate`);
-  output.line(`  ${path.join(directory, 'scanferry.yaml')}   the config of this demo`);
+  output.line(`  ${config}   the config of this demo`);
   output.line();
 }
 

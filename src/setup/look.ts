@@ -1,9 +1,11 @@
 /** Tries an answer live: names, ports, and the whole way of a route up to its envelope. Nothing is sent. */
+
 import type { Clock } from '../core/clock.ts';
 import { OperatorError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import type { RouteFault } from '../core/outcome.ts';
+import { tlsVersionInWords } from '../core/tls-version.ts';
 import { type ProbeStep, probeRoute, type RouteQuestion } from '../routes/probe.ts';
 import { lookUpAddresses, lookUpMailHosts, tryConnection } from '../routes/reach.ts';
 import type { RouteSettings } from '../routes/settings.ts';
@@ -98,7 +100,7 @@ function tell(step: ProbeStep): Finding {
       const { upstream, extensions } = step;
       const seen = extensions.seenAddress === null ? '' : `; it sees this site as ${extensions.seenAddress}`;
       return ok(
-        `${upstream.host} answers over ${upstream.tls?.protocol ?? 'TLS'} with a certificate that holds${seen}.`,
+        `${upstream.host} answers over ${upstream.tls === null ? 'TLS' : tlsVersionInWords(upstream.tls.protocol)} with a certificate that holds${seen}.`,
       );
     }
     case 'token':

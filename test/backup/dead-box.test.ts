@@ -211,6 +211,19 @@ describe('is told in one sentence', () => {
     expect(stdout).not.toContain('unexpected');
   });
 
+  test('of a box whose config is not found: what there is is written, and that the config is not in it is told', async () => {
+    const place = ['--data', site.dataDir, '--config', inFolder('none.yaml')];
+    const { code, stdout, stderr } = await runScanferry([
+      'backup',
+      inFolder('box.backup'),
+      ...place,
+      ...withPassphrase(),
+    ]);
+    expect(code).toBe(1);
+    expect(stdout).toContain('wrote');
+    expect(stderr).toContain(`The config is not in it: there is none at ${inFolder('none.yaml')}.`);
+  });
+
   test('when the file is there already, and --force replaces it', async () => {
     writeFileSync(inFolder('box.backup'), 'precious');
     const refused = await backUp();

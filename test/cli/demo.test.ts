@@ -47,7 +47,8 @@ describe('without --once', () => {
     await demo.waitForLine(
       /swaks --server 127\.0\.0\.1:\d+ --tls --from you@contoso\.com --to anna@contoso\.com/,
     );
-    const [, dataDir = ''] = await demo.waitForLine(/^ {2}alias scanferry='.* --data (\S+)'$/);
+    const [, config = ''] = await demo.waitForLine(/^ {2}alias scanferry='.* --config (\S+)'$/);
+    const folder = path.dirname(config);
     await demo.waitForLine(/the config of this demo/);
     // The alias holds paths of this machine; every other line is the demo's own.
     for (const line of demo
@@ -69,20 +70,25 @@ describe('without --once', () => {
     expect(result.ok, result.stdout).toBe(true);
     await demo.waitForLine(/^accepted +\S+ from 127\.0\.0\.1, TLS 1\.0, /);
     await demo.waitForLine(/^delivered +\S+ to anna@contoso\.com by direct, TLS 1\.3: 250 2\.6\.0 /);
-    expect((await runScanferry(['status', '--data', dataDir])).stdout).toContain(
+    expect((await runScanferry(['status', '--config', config])).stdout).toContain(
       '4 delivered in the history',
+    );
+
+    // What is made of the config names the ports that are open.
+    expect((await runScanferry(['sheet', 'copier-2f', '--config', config])).stdout).toMatch(
+      new RegExp(`^ +Port +${port}$`, 'm'),
     );
 
     const [, broker = ''] = await demo.waitForLine(/^ {2}scanferry fleet --broker (\S+)$/);
     const { stdout } = await runScanferry(['fleet', '--broker', broker, '--once', '--json']);
     expect(stdout).toContain('"demo"');
-    const sign = ['--broker', broker, '--key', path.join(dataDir, '../demo.key.pem')];
+    const sign = ['--broker', broker, '--key', path.join(folder, 'demo.key.pem')];
     expect((await runScanferry(['fleet', 'send', 'demo', 'flush', ...sign])).stdout).toMatch(
       /demo +flush succeeded/,
     );
 
     demo.signal('SIGTERM');
     expect(await demo.waitForExit(10_000)).toEqual({ code: 0, signal: null });
-    expect(existsSync(path.dirname(dataDir))).toBe(false);
+    expect(existsSync(folder)).toBe(false);
   });
 });

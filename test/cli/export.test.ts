@@ -78,6 +78,19 @@ describe('export', () => {
   });
 });
 
+/** What stands in a column, each row put together again. */
+function readDown(text: string, header: string): string[] {
+  const [head = '', ...lines] = text.split('\n');
+  const start = head.indexOf(header);
+  const cells: string[] = [];
+  for (const line of lines) {
+    const piece = line.slice(start).trim();
+    if (/^\S/.test(line)) cells.push(piece);
+    else cells.push(`${cells.pop() ?? ''}${piece}`);
+  }
+  return cells;
+}
+
 describe('a table', () => {
   const rows = [
     ['1m85zfedmb5nafh9', 'copier-on-the-second-floor', 'a.very.long.name@department.contoso.com'],
@@ -93,6 +106,30 @@ describe('a table', () => {
     );
     for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(width);
     for (const [id = ''] of rows) expect(text).toContain(id);
+    // Nothing is lost: what the columns of a row hold, read downwards, is its cells.
+    expect(text).not.toContain('…');
+    const plain = formatTable(['ID', 'DEVICE', 'RECIPIENT'], rows, [], width);
+    expect(readDown(plain, 'RECIPIENT')).toEqual(rows.map(([, , recipient]) => recipient));
+  });
+
+  test('breaks a time between its day and its hour, and an address behind a sign', () => {
+    const text = formatTable(
+      ['ID', 'RECEIVED', 'DEVICE', 'SIZE', 'STATE', 'RECIPIENT'],
+      [
+        [
+          '1m8my3cwat667bcv',
+          '2026-11-30 00:36:27',
+          'printer-lobby',
+          '88.0 KB',
+          'delivered',
+          'office@contoso.com',
+        ],
+      ],
+      [],
+      80,
+    );
+    expect(text).toMatch(/ 2026-11-30 {2,}.* office@/);
+    expect(text).toMatch(/^ +00:36:27 .*contoso\.com$/m);
   });
 
   test('is whole where there is no terminal', () => {

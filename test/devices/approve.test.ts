@@ -183,7 +183,7 @@ test('what was measured stands beside the file, and outlives a restart', async (
   expect(measured).toMatchObject({ messages: 1, start: 'starttls', tls: { protocol: 'TLSv1' } });
   const row = (what: string) => overlay.find((one) => one.what === what);
   expect(row('start of TLS')).toMatchObject({ file: 'TLS at once', measured: 'STARTTLS, once in a row' });
-  expect(row('TLS versions')?.measured).toBe('offers TLSv1; spoke TLSv1');
+  expect(row('TLS versions')?.measured).toBe('offers TLS 1.0; spoke TLS 1.0');
   expect(row('cipher suites')?.measured).toMatch(/^offers \d+, ECDHE-\S+ first; took ECDHE-RSA-AES256-SHA$/);
   expect(row('greeting')?.measured).toBe('EHLO RNP58387980F121');
   expect(row('repairs and habits')?.measured).toContain('date');

@@ -39,7 +39,7 @@ async function stepsOf(request: Partial<SendTestRequest>): Promise<SendTestStep[
 test('tells connected, accepted, sending and delivered in order, with the reply of each side as it came', async () => {
   const steps = await stepsOf({});
   expect(steps).toMatchObject([
-    { step: 'connected', text: expect.stringMatching(/^the box answered \(TLSv1\.[23] /), reply: null },
+    { step: 'connected', text: expect.stringMatching(/^the box answered \(TLS 1\.[23], /), reply: null },
     {
       step: 'accepted',
       text: expect.stringMatching(/^safe in the spool as [0-9a-z]+$/),
@@ -53,7 +53,7 @@ test('tells connected, accepted, sending and delivered in order, with the reply 
     {
       step: 'delivered',
       text: expect.stringMatching(
-        /^desk@contoso\.com by smarthost to smtp\.contoso\.com over TLSv1\.[23] TLS_\w+$/,
+        /^desk@contoso\.com by smarthost to smtp\.contoso\.com over TLS 1\.[23], TLS_\w+$/,
       ),
       reply: expect.stringMatching(/^250 2\.0\.0 Ok: queued as \w+$/),
     },
