@@ -126,6 +126,14 @@ const CASES: Record<Exclude<QuirkId, OffTheWire>, () => Promise<void>> = {
     await sendScan(client, ['EHLO c', 'MAIL FROM:scanner@contoso.com SIZE=100', 'RCPT TO:anna@contoso.com']);
     expect(message()).toMatchObject({ sender: 'scanner@contoso.com', recipients: ['anna@contoso.com'] });
     expect(message()?.repairs).not.toContain('sender-completed');
+    // A name before the address is no address.
+    for (const line of ['MAIL FROM:Copier <scanner@contoso.com>', 'MAIL FROM:s@contoso.com <x>'])
+      expect(await client.say(line), line).toMatch(/^501 5\.1\.7 /);
+    await sendScan(client, [
+      'MAIL FROM:s@contoso.com  AUTH=<> SIZE=1 ',
+      'RCPT TO:anna@contoso.com NOTIFY=NEVER',
+    ]);
+    expect(message(1)).toMatchObject({ sender: 's@contoso.com', recipients: ['anna@contoso.com'] });
   },
   async 'local-part-dot'() {
     const client = await meet();
@@ -210,6 +218,7 @@ const CASES: Record<Exclude<QuirkId, OffTheWire>, () => Promise<void>> = {
       'scan@fe80::1': 'scan@[IPv6:fe80::1]',
       'scan@COPIER_2F': 'scan@scanferry.local',
       'scan@': 'scan@scanferry.local',
+      'scan@contoso.com.': 'scan@contoso.com',
       'npif65e56@npif65e56': 'npif65e56@npif65e56',
       'scan@[192.168.1.21]': 'scan@[192.168.1.21]',
     };

@@ -35,5 +35,8 @@ export function completeSender(address: string, hostname: string): ReadAddress {
   if (isIP(domain) !== 0)
     return { address: `${local}@${addressLiteral(domain)}`, quirk: 'sender-incomplete' };
   if (DOMAIN.test(domain) || domain.startsWith('[')) return { address, quirk: null };
+  // The dot of the root, as DNS writes it; mail has none.
+  const rootless = domain.replace(/\.$/, '');
+  if (DOMAIN.test(rootless)) return { address: `${local}@${rootless}`, quirk: 'sender-incomplete' };
   return { address: `${local}@${hostname}`, quirk: 'sender-incomplete' };
 }

@@ -12,7 +12,8 @@ export interface PathCommand {
 
 const COMMAND = /^(MAIL|RCPT)(\s+)(FROM|TO)(\s*):(\s*)(.*)$/i;
 const BRACKETED = /^<([^<>]*)>(?:\s+(.*))?$/;
-const BARE = /^([^<>\s]+)(?:\s+(.*))?$/;
+/** What follows must be parameters (RFC 5321 4.1.2): in `Copier <copier@contoso.com>` the first word is a name. */
+const BARE = /^([^<>\s]+)((?:\s+[A-Za-z0-9][A-Za-z0-9-]*(?:=\S*)?)*)\s*$/;
 
 /**
  * Takes a command line apart, or returns null for one that is none of the two or beyond help. A device may put
@@ -28,13 +29,14 @@ export function readPathCommand(line: string): PathCommand | null {
   const bracketed = BRACKETED.exec(rest);
   const match = bracketed ?? BARE.exec(rest);
   if (!match) return null;
-  const [, written = '', parameters] = match;
+  const [, written = '', behind = ''] = match;
+  const parameters = behind.trim();
   const path = written.trim();
   const hasSpaces = gap !== ' ' || beforeColon !== '' || afterColon !== '' || path !== written;
   const quirks: QuirkId[] = [];
   if (hasSpaces) quirks.push('path-spaces');
   if (!bracketed) quirks.push('path-bare');
-  return { verb, path, parameters: parameters ? ` ${parameters}` : '', quirks };
+  return { verb, path, parameters: parameters === '' ? '' : ` ${parameters}`, quirks };
 }
 
 /** The command line in its one correct form, without line end. */
