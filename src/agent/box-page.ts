@@ -40,6 +40,7 @@ export function createBoxPage(deps: { log: Log; authority: Authority; profiles: 
       settings: config.web,
       siteName: nameOf(config),
       hostname: config.intake.hostname,
+      mailPorts: () => (current ?? config).intake.listeners.map(({ port }) => port),
       certificate,
       root: { pem: deps.authority.rootPem, der: deps.authority.rootDer },
       devices: () => (current?.devices ?? []).map(({ id, name }) => ({ id, name: name ?? id })),

@@ -8,7 +8,6 @@ const WIDTH = 720;
 const BOX = { width: 168, height: 56, y: 8 };
 /** Characters of a caption that fit between two boxes, and of a name inside of one. */
 const CAPTION_MAX = 16;
-const CAPTION_LINES_MAX = 5;
 const NAME_MAX = 20;
 /** A longer name is written smaller, up to here; one that is longer still is cut. */
 const SMALL_NAME_MAX = 27;
@@ -17,13 +16,14 @@ const LINE_HEIGHT = 14;
 export function connectionPicture([first, second]: readonly [SheetLeg, SheetLeg]): Html {
   const middle = (WIDTH - BOX.width) / 2;
   const end = WIDTH - BOX.width;
-  const words = `${first.from} to ${first.to}: ${first.encryption}. ${second.from} to ${second.to}: ${second.encryption}.`;
+  const words = [first, second].map(({ from, to, encryption }) => `${from} to ${to}: ${encryption}.`);
   const lines = Math.max(inLines(first.encryption).length, inLines(second.encryption).length);
   const height = Math.max(BOX.y + BOX.height + 2, BOX.y + BOX.height / 2 + 10 + lines * LINE_HEIGHT);
-  return html`<svg class="way" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${words}">
+  return html`<svg class="way" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${words.join(' ')}">
 ${station(0, first.from, 'device')}${station(middle, first.to, 'this box')}${station(end, second.to, 'mail')}
 ${leg(BOX.width, middle, first)}${leg(middle + BOX.width, end, second)}
-</svg>`;
+</svg>
+<ul class="way-words">${words.map((text) => html`<li>${text}</li>`)}</ul>`;
 }
 
 function station(x: number, name: string, kind: string): Html {
@@ -52,5 +52,5 @@ function shorten(name: string): string {
 }
 
 function inLines(text: string): string[] {
-  return breakLines(text, CAPTION_MAX).slice(0, CAPTION_LINES_MAX);
+  return breakLines(text, CAPTION_MAX);
 }

@@ -36,5 +36,7 @@ figcaption { font-size: 8px; color: #55626f; overflow-wrap: anywhere }
 .way .head { fill: #55626f }
 .way .bow { fill: none; stroke: #1a6b3c; stroke-width: 1.6 }
 .way .body { fill: #1a6b3c }
+.way-words { display: none }
+@media screen and (max-width: 560px) { .way { display: none } .way-words { display: block } }
 @media print { body { padding: 0; max-width: none; font-size: 11px; line-height: 1.33 } section { margin-top: 7px } th, td { padding-top: 2px; padding-bottom: 2px } }
 `;

@@ -20,6 +20,8 @@ export interface WebDeps {
   settings: { address: string; port: number };
   siteName: string;
   hostname: string;
+  /** Where the box takes mail, as the config has it. */
+  mailPorts(): number[];
   certificate: { key: string; cert: string };
   root: { pem: string; der: Buffer };
   /** Devices that have a setup sheet. */
@@ -97,13 +99,17 @@ const HTML = 'text/html; charset=utf-8';
 function homePage(deps: WebDeps): string {
   const { siteName, hostname } = deps;
   const devices = deps.devices();
+  const ports = [...new Set(deps.mailPorts())].flatMap((port, index) => [
+    index > 0 && ' or ',
+    html`<code>${port}</code>`,
+  ]);
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Scanferry ${siteName}</title>
 <style>${STYLE}</style></head>
 <body><h1>Scanferry ${siteName}</h1>
 <p>This box takes mail from scanners and copiers and hands it to Microsoft 365.
-At the device, enter <code>${hostname}</code> as the SMTP server.</p>
+At the device, enter <code>${hostname}</code> as the SMTP server, and port ${ports}.</p>
 ${
   devices.length > 0 &&
   html`<h2>Setup sheets</h2><p>What to enter at each device:</p>
@@ -117,5 +123,5 @@ ${
 `.html;
 }
 
-const STYLE = rawStyle`body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em;color:#1b1f24}
-h1{font-size:1.5em}h2{font-size:1.1em}code{background:#eef1f4;padding:.1em .3em;border-radius:3px}`;
+const STYLE = rawStyle`:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em;color:light-dark(#16202a,#e6ebf0);background:light-dark(#fff,#0f1419)}a{color:light-dark(#0b5cad,#7ab8ff)}
+h1{font-size:1.5em}h2{font-size:1.1em}code{background:light-dark(#eef1f4,#1f2832);padding:.1em .3em;border-radius:3px}`;

@@ -81,3 +81,27 @@ test('the page needs nothing from anywhere else', async () => {
   await page.setContent(html);
   expect(asked.filter((url) => !url.startsWith('about:'))).toEqual([]);
 });
+
+test('the picture of the way has every word of a box with three routes, and a phone shows them as text', async () => {
+  const routes = ['signed in to a mailbox', 'straight to your domain', 'through your connector'];
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  try {
+    await page.setContent(renderSheetPage(sheetOf('generic/tls1.0', {}, { routes })));
+    const words = (await page.locator('svg.way text').allTextContents()).join(' ');
+    for (const route of routes) expect(words).toContain(route);
+    expect(await page.locator('.way-words').isVisible()).toBe(true);
+    expect(await page.locator('svg.way').isVisible()).toBe(false);
+    await page.setViewportSize({ width: 1000, height: 800 });
+    expect(await page.locator('.way-words').isVisible()).toBe(false);
+    // What is written lies inside the drawing.
+    const picture = await page.locator('svg.way').boundingBox();
+    for (const caption of await page.locator('svg.way .caption').all()) {
+      const box = await caption.boundingBox();
+      expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(
+        (picture?.y ?? 0) + (picture?.height ?? 0),
+      );
+    }
+  } finally {
+    await page.close();
+  }
+});

@@ -29,6 +29,7 @@ async function makeWeb(wantedPort: number, log = createQuietLog()): Promise<Web>
     settings: { address: '127.0.0.1', port: wantedPort },
     siteName: 'Berlin <HQ>',
     hostname: HOST,
+    mailPorts: () => [25, 465, 25],
     certificate: await certificates.server('valid'),
     root: { pem: '-----BEGIN CERTIFICATE-----\n', der: DER },
     devices: () => [{ id: 'copier-2f', name: 'Copier <2nd floor>' }],
@@ -56,7 +57,9 @@ describe('the page of the box', () => {
     const { stdout } = await curl('/');
     expect(stdout).toContain('HTTP/1.1 200');
     expect(stdout).toContain('Berlin &lt;HQ&gt;');
-    expect(stdout).toContain(`<code>${HOST}</code>`);
+    expect(stdout).toContain(
+      `<code>${HOST}</code> as the SMTP server, and port <code>25</code> or <code>465</code>.`,
+    );
   });
 
   test('lets no script run in it', async () => {
