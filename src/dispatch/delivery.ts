@@ -50,13 +50,15 @@ export async function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
 
 async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Promise<void> {
   const { lane, ticket, recipients } = envelope;
-  const startedAt = deps.clock.now();
+  const begunMs = deps.clock.monotonicMs();
   const messageId = claim.head.id;
   deps.onAttempt({ messageId, routeId: lane.route.id, recipients: recipients.map(({ address }) => address) });
   const { report, isUsual } = await deliver(envelope, claim, deps);
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
   const endedAt = deps.clock.now();
+  // A wall clock that was set meanwhile makes no attempt days long, nor end it before its start.
+  const startedAt = endedAt - (deps.clock.monotonicMs() - begunMs);
   const settled = settlementsOf(recipients, report, {
     routeId: lane.route.id,
     now: endedAt,

@@ -120,6 +120,22 @@ describe('a clock that was ahead', () => {
   });
 });
 
+describe('a clock that is set during an attempt', () => {
+  it.each([-3 * DAY, 3 * DAY])('by %i ms leaves the attempt as long as it was', async (byMs) => {
+    const gate = createGate();
+    const id = await accept(test.spool, clock);
+    const { quiet, pass } = await run(createScriptedRoute({ id: 'mailbox', clock, answer: gate.answer }));
+    await pass(1000);
+    clock.setWallClock(clock.now() + byMs);
+    const setAt = clock.now();
+    await pass(500);
+    gate.release();
+    await quiet();
+    const [attempt] = (await show(test.spool, id)).attempts;
+    expect(attempt).toMatchObject({ startedAt: setAt - 1000, endedAt: setAt + 500 });
+  });
+});
+
 describe('a message that came in while the clock was ahead', () => {
   it('is sent when the clock has been set back', async () => {
     const now = clock.now();
