@@ -57,8 +57,13 @@ function patternFits(pattern: ReplyPattern, reply: Reply): boolean {
   return (
     codeFits(pattern.codes, reply.code) &&
     enhancedFits(pattern.enhanced, reply) &&
-    (pattern.text === undefined || pattern.text.test(reply.text))
+    (pattern.text === undefined || pattern.text.test(asOneLine(reply.text)))
   );
+}
+
+/** Where a sentence goes on in the next line, its code comes in between. */
+function asOneLine(text: string): string {
+  return text.replace(/ ?\n\d{3}[ -](?:\d\.\d{1,3}\.\d{1,3} )?/g, ' ');
 }
 
 function codeFits(codes: ReplyPattern['codes'], code: number): boolean {

@@ -118,6 +118,12 @@ const EXAMPLES: readonly Example[] = [
   ['550-Denied by policy\n550 5.7.501 banned', 'mail', 'banned'],
   ['554-5.2.0 STOREDRV\n554 5.2.252 denied', 'final', 'send-as-denied'],
   ['550-5.7.1 refused\n550-5.7.606 banned, see\n550 5.7.1 the page', 'rcpt', 'banned'],
+  [
+    `535-5.7.139 Authentication unsuccessful, SmtpClientAuthentication\n535 5.7.139 is disabled for the Tenant.`,
+    'auth',
+    'smtp-auth-disabled-tenant',
+  ],
+  ['432-Concurrent connections \n432 limit exceeded', 'final', 'concurrent-connections'],
   ['451-4.7.500 busy\n451 please wait', 'mail', 'server-busy'],
   ['', 'final', 'unreadable'],
 ];
