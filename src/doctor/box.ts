@@ -15,15 +15,24 @@ export const BOX_CHECKS: readonly Check[] = [
   { group: 'box', name: 'box', run: checkBox },
 ];
 
-/** Whether new scans have room; how health grades the same disk follows with the rest of the box. */
+/** Whether new scans have room; where they have, the disk is told with the rest of the box. */
 async function* checkDisk({ config, dataDir }: CheckContext): AsyncGenerator<Finding> {
   const name = 'disk';
   const { bavail, blocks, bsize } = await statfs(nearestFolder(dataDir));
   const free = bavail * bsize;
-  const text = `${bytesWords(free)} of ${bytesWords(blocks * bsize)} free`;
-  const min = config?.spool.minFreeBytes ?? 0;
-  if (free < min) yield fail(name, text, PROBLEMS.diskLow(dataDir, bytesWords(free), bytesWords(min)));
-  else yield ok(name, text);
+  const min = minFreeBytes(config);
+  if (free < min)
+    yield fail(
+      name,
+      spaceWords(free, blocks * bsize),
+      PROBLEMS.diskLow(dataDir, bytesWords(free), bytesWords(min)),
+    );
+}
+
+const minFreeBytes = (config: CheckContext['config']): number => config?.spool.minFreeBytes ?? 0;
+
+function spaceWords(freeBytes: number, totalBytes: number): string {
+  return `${bytesWords(freeBytes)} of ${bytesWords(totalBytes)} free`;
 }
 
 /** The data folder, or where the first start will make it. */
@@ -42,8 +51,14 @@ interface BoxRow {
 
 const ROWS: readonly BoxRow[] = [
   {
+    name: 'disk',
+    metrics: ['box_disk_free_bytes'],
+    text: ({ disk }) =>
+      disk === null ? 'this system does not tell' : spaceWords(disk.freeBytes, disk.totalBytes),
+  },
+  {
     name: 'storage',
-    metrics: ['box_disk_free_bytes', 'box_disk_read_only', 'box_disk_errors_count', 'box_disk_worn_percent'],
+    metrics: ['box_disk_read_only', 'box_disk_errors_count', 'box_disk_worn_percent'],
     text: ({ errors, wornPercent }) =>
       [
         wornPercent === null
@@ -86,11 +101,13 @@ const ROWS: readonly BoxRow[] = [
   },
 ];
 
-async function* checkBox({ clock, dataDir, systemRoot }: CheckContext): AsyncGenerator<Finding> {
-  const box = await createBoxProbe({ clock, directory: dataDir, root: systemRoot }).look();
+async function* checkBox({ clock, config, dataDir, systemRoot }: CheckContext): AsyncGenerator<Finding> {
+  const box = await createBoxProbe({ clock, directory: nearestFolder(dataDir), root: systemRoot }).look();
   const readings = FAMILIES.box.read({ box, isClockSet: clock.isSet(), clockSkewMs: null }, null);
+  const isDiskTold = (box.disk?.freeBytes ?? Number.POSITIVE_INFINITY) < minFreeBytes(config);
   for (const row of ROWS) {
-    const troubles = readings.flatMap((reading) => troubleOf(row, reading));
+    if (row.name === 'disk' && isDiskTold) continue;
+    const troubles = readings.flatMap((reading) => troubleOf(row, reading, box));
     if (troubles.length === 0) yield ok(row.name, row.text(box));
     // What is so now has been so since the start, too.
     else
@@ -98,17 +115,18 @@ async function* checkBox({ clock, dataDir, systemRoot }: CheckContext): AsyncGen
   }
 }
 
-function troubleOf({ name, metrics }: BoxRow, { metric, grade, why, value }: Reading): Finding[] {
+function troubleOf(row: BoxRow, { metric, grade, why, value }: Reading, box: BoxFacts): Finding[] {
+  const { name, metrics } = row;
   if (!metrics.includes(metric.name) || grade === 'ok' || why === null) return [];
-  const text =
-    metric.unit === 'bool'
-      ? metric.name.replace(/^box_/, '').replaceAll('_', ' ')
-      : shown(value, metric.unit);
-  return [graded(grade, { name, text, why })];
+  return [graded(grade, { name, text: wordsOf(row, { metric, value }, box), why })];
+}
+
+function wordsOf(row: BoxRow, { metric, value }: Pick<Reading, 'metric' | 'value'>, box: BoxFacts): string {
+  if (metric.unit === 'bool') return metric.name.replace(/^box_/, '').replaceAll('_', ' ');
+  return metric.unit === 'bytes' ? row.text(box) : shown(value, metric.unit);
 }
 
 function shown(value: Reading['value'], unit: string): string {
-  if (unit === 'bytes') return bytesWords(Number(value));
   if (unit === 'percent') return `${value} %`;
   return unit === 'celsius' ? `${value} °C` : String(value);
 }

@@ -11,7 +11,7 @@ type Env = Record<string, string | undefined>;
 
 /** @throws OperatorError for a file that can't be read or an address that is none. */
 export function brokerSettings(request: BrokerRequest, env: Env): BrokerSettings {
-  if (!isBrokerUrl(request.url)) throw new OperatorError(PROBLEMS.noBroker(), { exitCode: 2 });
+  if (!isBrokerUrl(request.url)) throw new OperatorError(PROBLEMS.notBroker(request.url), { exitCode: 2 });
   const { certificate, ca } = request;
   return {
     url: request.url,

@@ -34,6 +34,11 @@ export const PROBLEMS = {
     cause: 'No broker is named.',
     advice: 'Name it with --broker, such as --broker mqtts://broker.example:8883.',
   }),
+  notBroker: (url: string): Explanation => ({
+    code: 'fleet.not-a-broker',
+    cause: `${url} is not the address of a broker.`,
+    advice: 'Write it with how to connect, such as --broker mqtts://broker.example:8883.',
+  }),
   brokerUnreachable: (url: string, detail: string): Explanation => ({
     code: 'fleet.broker-unreachable',
     cause: `There is no connection to the broker ${url}. ${detail}`,

@@ -134,6 +134,13 @@ test.each([
   });
 });
 
+test('a broker without its scheme is told as that, not as missing', async () => {
+  const { code, stderr } = await runScanferry(['fleet', '--broker', 'broker.contoso.com', '--once']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('broker.contoso.com is not the address of a broker.');
+  expect(stderr).toContain('mqtts://');
+});
+
 test.each(['queue', 'routes', 'secret', 'devices', 'fleet'])(
   'a command that %s does not have ends with 2, and those it has are named',
   async (group) => {

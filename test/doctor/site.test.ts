@@ -10,6 +10,7 @@ import { runScanferry } from '../support/child-site.ts';
 import { startMosquitto } from '../support/mosquitto.ts';
 import { freePort, startProcess } from '../support/processes.ts';
 import { type Site, siteYaml, startSite, startTenant } from '../support/site.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { type Bench, createBench, verdictsIn } from './bench.ts';
 
 const textsOf = (lines: readonly DoctorLine[]) =>
@@ -159,6 +160,24 @@ describe('without an agent', () => {
   test('a disk with less room than the spool must leave', async () => {
     const lines = await bench.diagnose(yamlWith({ spool: 'minFreeBytes: 1000000000000000' }), ['box']);
     expect(verdictsIn(lines)[0]).toEqual(['fail', 'disk', 'doctor.disk-low']);
+  });
+
+  test('a disk that is nearly full, in one line and not in two that contradict each other', async () => {
+    const disk = await mountSmallDisk('4m');
+    try {
+      const own = createBench({ 'ca.pem': tenant.addresses.caPem }, { directory: disk.folder });
+      const lines = await own.diagnose(yamlWith({ spool: 'minFreeBytes: 1' }), ['box']);
+      expect(lines.filter(({ name }) => name === 'disk')).toEqual([
+        expect.objectContaining({
+          grade: 'fail',
+          text: '4 MB of 4 MB free',
+          why: expect.objectContaining({ code: 'health.disk-low' }),
+        }),
+      ]);
+      expect(lines.find(({ name }) => name === 'storage')?.grade).toBe('ok');
+    } finally {
+      await disk.remove();
+    }
   });
 
   test('a config with a secret in plain text, in a file that others may change', async () => {
