@@ -86,7 +86,8 @@ function walkObject(
 ): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(raw).map(([key, value]) => {
-      const schema = shape[key];
+      // A key that every object has, such as constructor, is none of the schema.
+      const schema = Object.hasOwn(shape, key) ? shape[key] : undefined;
       const place = [...at, key];
       return [
         key,
@@ -124,7 +125,7 @@ export function keysAt(schema: z.core.$ZodType, raw: unknown, at: ConfigPath): s
     case 'object': {
       const [key, ...rest] = at;
       if (key === undefined) return Object.keys(def.shape);
-      const next = def.shape[String(key)];
+      const next = Object.hasOwn(def.shape, key) ? def.shape[String(key)] : undefined;
       return next === undefined || !isRecord(raw) ? [] : keysAt(next, raw[String(key)], rest);
     }
     case 'array': {

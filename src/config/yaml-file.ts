@@ -1,5 +1,6 @@
 /** Reads a YAML file and remembers on which line each key stands. */
-import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import { describeError } from '../core/log.ts';
 import { type ConfigPath, type ConfigProblem, formatKey } from './problems.ts';
 
 export interface YamlFile {
@@ -24,17 +25,43 @@ export function readYaml(file: string, text: string): YamlFile {
     }
     return null;
   };
-  const problems = [...document.errors, ...document.warnings].map(
-    (error): ConfigProblem => ({
-      severity: document.errors.some((each) => each === error) ? 'error' : 'warning',
-      file,
-      line: lines.linePos(error.pos[0]).line,
-      key: formatKey([]),
-      message: `the YAML can't be read: ${error.message}`,
+  const problemAt = (offset: number | null, message: string): ConfigProblem => ({
+    ...{ severity: 'error', file, line: offset === null ? null : lines.linePos(offset).line },
+    ...{ key: formatKey([]), message },
+  });
+  const cannotBeRead = (detail: string) => `the YAML can't be read: ${detail}`;
+  const errors = [
+    ...document.errors.map(({ pos, message }) => problemAt(pos[0], cannotBeRead(message))),
+    ...unknownAliases(document).map((offset) => problemAt(offset, UNKNOWN_ALIAS)),
+  ];
+  const warnings = document.warnings.map(
+    ({ pos, message }): ConfigProblem => ({
+      ...problemAt(pos[0], cannotBeRead(message)),
+      severity: 'warning',
     }),
   );
-  const data = document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: ALIASES_MAX });
-  return { data, problems, lineOf };
+  let data: unknown;
+  try {
+    if (errors.length === 0) data = document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    errors.push(problemAt(null, cannotBeRead(describeError(error))));
+  }
+  return { data, problems: [...errors, ...warnings], lineOf };
+}
+
+/** The text itself is not told: it may be a password. */
+const UNKNOWN_ALIAS =
+  'what begins with * stands for another place of the file, marked with &, and there is none; put a text of your own in quotes';
+
+/** Where aliases of nothing stand, which is what an unquoted `*.contoso.com` is. */
+function unknownAliases(document: Document.Parsed): (number | null)[] {
+  const offsets: (number | null)[] = [];
+  visit(document, {
+    Alias(_, node) {
+      if (node.resolve(document) === undefined) offsets.push(node.range?.[0] ?? null);
+    },
+  });
+  return offsets;
 }
 
 function offsetOf(contents: Node | null, path: ConfigPath): number | null {
