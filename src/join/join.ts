@@ -48,8 +48,13 @@ export function createJoin(deps: JoinDeps): Join {
   }
 
   async function take(message: MessageSummary): Promise<void> {
-    const part = await readPart(deps, message);
+    const part = await readPart(deps, message).catch((error: unknown) => {
+      // A spool that refuses heals; what is damaged stays so, and would keep all others waiting.
+      if (error instanceof SpoolRefusal) throw error;
+      return { damage: describeError(error) };
+    });
     if (part === null) return release([message.head.id], 'its header can not be read as a part');
+    if ('damage' in part) return release([message.head.id], part.damage);
     await advance(waiting.add(part, clock.monotonicMs() + waitFor(part)));
     const stalest = waiting.size() > LIMITS.joinsWaitingMax ? waiting.stalest() : undefined;
     if (stalest !== undefined) await giveUp(stalest, 'too many split messages wait at once');

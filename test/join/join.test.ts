@@ -1,10 +1,14 @@
 /** What the joiner does with parts that are late, missing, repeated, hostile, or taken away meanwhile. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
 import { createMessageId } from '../../src/core/message-id.ts';
 import { HELD_PART } from '../../src/core/message-partial.ts';
 import { createJoin } from '../../src/join/join.ts';
 import type { Join } from '../../src/join/types.ts';
+import { lookInto } from '../spool/raw-database.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
 import { openTestSpool, type TestSpool, testMessage } from '../support/spool.ts';
@@ -116,6 +120,39 @@ test('parts that no joiner noticed are found at the next start', async () => {
   await join.start();
   await join.idle();
   expect(await queued()).toHaveLength(1);
+});
+
+test('a part that can not be read goes its way, and keeps none of the others waiting', async () => {
+  await join.stop();
+  await opened.close();
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-join-'));
+  try {
+    opened = await openTestSpool({ clock, directory });
+    const { key, file } = opened;
+    // The start looks at them from either end.
+    const [broken, lost] = partsOf('broken', 2) as [Buffer, Buffer];
+    const damaged = [await accept(broken)];
+    for (const part of partsOf('a', 3)) await accept(part);
+    damaged.push(await accept(lost));
+    await opened.close();
+    const damage =
+      'UPDATE chunks SET bytes = zeroblob(length(bytes)) WHERE id IN (SELECT id FROM chunks ORDER BY id';
+    lookInto(file, (db) => {
+      db.prepare(`${damage} LIMIT 1)`).run();
+      db.prepare(`${damage} DESC LIMIT 1)`).run();
+    });
+    opened = await openTestSpool({ clock, directory, key });
+    join = newJoin();
+    await join.start();
+    await join.idle();
+    const waiting = await queued();
+    expect(waiting.filter((id) => damaged.includes(id)).sort()).toEqual(damaged.sort());
+    expect(waiting).toHaveLength(damaged.length + 1);
+    await join.stop();
+    await opened.close();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 test('more unfinished messages than the bound let the stalest go', async () => {
