@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { syncFolder } from '../config/files.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { type Manifest, readArchive } from './archive.ts';
@@ -68,7 +69,10 @@ export async function restoreBackup(request: RestoreRequest): Promise<RestoreRep
       },
       async (name, mode, content) => stage(required(staging), name, mode, content),
     );
-    return settle(request, manifest, required(staging));
+    const whole = required(staging);
+    // To read it all takes minutes, in which a service manager may have started one.
+    await request.assertNoAgent(whole.dataDir);
+    return settle(request, manifest, whole);
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     const place = (staging as Staging | null)?.dataDir ?? request.file;
@@ -161,11 +165,16 @@ function moveIn(request: RestoreRequest, manifest: Manifest, settling: Settling)
   const { configFile } = request;
   const config = configFile === null ? [] : placeConfig(configFile, manifest, settling);
   const leftAlone = placeFiles(path.join(folder, 'files'), moves);
-  const names = namesIn(path.join(folder, 'data')).sort(
-    (a, b) => Number(a === BOX_KEY) - Number(b === BOX_KEY),
-  );
-  for (const name of names) moves.rename(path.join(folder, 'data', name), path.join(dataDir, name));
+  const restored = path.join(folder, 'data');
+  for (const place of foldersIn(restored)) syncFolder(place);
+  const names = namesIn(restored);
+  const place = (name: string) => moves.rename(path.join(restored, name), path.join(dataDir, name));
+  for (const name of names) if (name !== BOX_KEY) place(name);
+  // A power cut must not leave the key and not the rest.
+  syncFolder(dataDir);
+  if (names.includes(BOX_KEY)) place(BOX_KEY);
   giveToOwner(dataDir, names);
+  syncFolder(dataDir);
   return { manifest, dataDir, config, leftAlone, movedAside: aside.moved };
 }
 
@@ -216,6 +225,16 @@ function filesIn(root: string): string[] {
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
+}
+
+/** The folder itself, and those below. */
+function foldersIn(root: string): string[] {
+  if (!existsSync(root)) return [];
+  const below = readdirSync(root, { recursive: true, withFileTypes: true });
+  return [
+    root,
+    ...below.filter((entry) => entry.isDirectory()).map((entry) => path.join(entry.parentPath, entry.name)),
+  ];
 }
 
 /** Restored by root, read by the user of the agent: whoever owns the data folder. */
