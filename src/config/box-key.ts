@@ -6,7 +6,7 @@ import { OperatorError } from '../core/errors.ts';
 import { SEAL_KEY_BYTES } from '../core/seal.ts';
 import { explainDataFolder } from './data-folder.ts';
 import { PROBLEMS } from './errors.ts';
-import { PRIVATE_MODE, writeFileDurably } from './files.ts';
+import { PRIVATE_MODE, writeNewDurably } from './files.ts';
 
 const FILE_NAME = 'box.key';
 /** What lies beside the key once it was used: the spool and the stored secrets. */
@@ -40,8 +40,10 @@ export function openBoxKey(dataDir: string): Buffer {
   }
   const key = randomBytes(SEAL_KEY_BYTES);
   const text = `${key.toString('base64')}\n`;
-  explainDataFolder(dataDir, () => writeFileDurably(path.join(dataDir, FILE_NAME), text, PRIVATE_MODE));
-  return key;
+  const file = path.join(dataDir, FILE_NAME);
+  const isOurs = explainDataFolder(dataDir, () => writeNewDurably(file, text, PRIVATE_MODE));
+  // Another program was first, at the same moment: what either seals, both must be able to open.
+  return isOurs ? key : openBoxKey(dataDir);
 }
 
 function giveUpAdvice(dataDir: string): string {

@@ -5,6 +5,7 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -49,6 +50,33 @@ export function writeFileDurably(file: string, content: string | Buffer, mode: n
     throw error;
   }
   syncFolder(directory);
+}
+
+/** As `writeFileDurably`, but a file that is there already stays. @returns false then. */
+export function writeNewDurably(file: string, content: string | Buffer, mode: number): boolean {
+  const directory = path.dirname(file);
+  makeFolder(directory);
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    writeSynced(temporary, content, mode);
+    return givenName(temporary, file);
+  } finally {
+    rmSync(temporary, { force: true });
+    syncFolder(directory);
+  }
+}
+
+/** The second of two that give the same name at the same moment learns of it, which a rename would not tell. */
+function givenName(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    // Not every file system has links, such as exFAT.
+    renameSync(from, to);
+    return true;
+  }
 }
 
 /** Removes `file`, where there is one, and syncs the folder: a power cut could bring it back. */
