@@ -77,9 +77,19 @@ export function createProfilePacks(deps: ProfilePacksDeps): ProfilePacks {
     const pack = await open(token);
     const faults = checkProfiles(pack.files, rawProfiles).map((fault) => `${fault.path}: ${fault.message}`);
     if (faults.length > 0) throw new OperatorError(PROBLEMS.faulty(faults.slice(0, FAULTS_SHOWN).join('; ')));
+    const profiles = withPack(pack);
+    assertKept(profiles);
     store(token);
-    use(withPack(pack), pack);
+    use(profiles, pack);
     return told(pack.files.length, by);
+  }
+
+  /** A config with a profile that nobody knows is refused, also at the next start. */
+  function assertKept(profiles: Catalogue): void {
+    const lost = deps.config().devices.flatMap(({ id, profile }) => {
+      return profile === undefined || profiles.has(profile) ? [] : [`${id}: ${profile}`];
+    });
+    if (lost.length > 0) throw new OperatorError(PROBLEMS.inUse(lost.slice(0, FAULTS_SHOWN).join(', ')));
   }
 
   /** @param token null for none. */
@@ -116,6 +126,7 @@ export function createProfilePacks(deps: ProfilePacksDeps): ProfilePacks {
     },
     async update({ pack, by }) {
       if (pack !== null) return install(pack, by);
+      assertKept(builtIn);
       store(null);
       use(builtIn, null);
       return told(0, by);

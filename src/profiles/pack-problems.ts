@@ -33,6 +33,11 @@ export const PROBLEMS = {
     cause: `The pack is larger than ${bytesMax / 1024} KiB.`,
     advice: 'Put only those profiles into it that are new or different.',
   }),
+  inUse: (devices: string): Explanation => ({
+    code: 'profiles.pack-in-use',
+    cause: `Profiles that the config gives to devices would be gone (${devices}), and the agent would not start again.`,
+    advice: 'Give those devices other profiles in the config first, or leave their profiles in the pack.',
+  }),
   notStored: (detail: string): Explanation => ({
     code: 'profiles.pack-not-stored',
     cause: `The pack can't be written into the data folder, or removed from it (${detail}).`,

@@ -337,7 +337,8 @@ describe('update-profiles', () => {
       data: { by: 'mqtt:office', profiles: 2 },
     });
     expect(stored(site).get(id)?.title).toBe('Renamed');
-    const withDevice = `dataDir: data\n${site.yaml(line())}`.replace(
+    const before = `dataDir: data\n${site.yaml(line())}`;
+    const withDevice = before.replace(
       'devices: []',
       'devices: [{ id: copier-2f, address: 127.0.0.2, profile: acme/one }]',
     );
@@ -346,6 +347,12 @@ describe('update-profiles', () => {
     await seen.json(`${ROOT}/info`, ({ connection }) => connection === 2);
     const isIgnored = ({ type }: { type: string }) => type === 'profiles.ignored';
     expect((await site.agent.agent.rooms.spool.events(0, 1000)).filter(isIgnored)).toEqual([]);
+    expect(await office.ask('update-profiles', { pack: null })).toMatchObject({
+      why: { code: 'profiles.pack-in-use' },
+    });
+    const file = path.join(site.agent.directory, 'scanferry.yaml');
+    writeFileSync(file, before);
+    await site.agent.agent.reload('kim');
     expect(await office.ask('update-profiles', { pack: null })).toMatchObject({
       result: { profiles: 0, known: rawProfiles.length },
     });
