@@ -121,9 +121,9 @@ export function countTrialStart(file: string): boolean {
 /** Puts the former config back because the agent does not start with the one on trial. @returns false where none is. */
 export function undoBeforeStart(file: string, why: Reason): boolean {
   const trial = readTrial(file);
-  if (trial === null || trial.undone !== null || trialState(file, trial) !== 'on-trial') return false;
-  // Somebody has removed it: there is nothing to go back to.
-  if (!existsSync(previousOf(realpathSync(file)))) return false;
+  // Where somebody has removed the config, or the one before it, what the start fails with is what is to be said.
+  if (trial === null || trial.undone !== null || !existsSync(file)) return false;
+  if (trialState(file, trial) !== 'on-trial' || !existsSync(previousOf(realpathSync(file)))) return false;
   undoTrial(file, trial, why);
   return true;
 }

@@ -74,6 +74,8 @@ test('a start that finds nothing to go back to says what it fails with', () => {
   begin();
   rmSync(`${file}.previous`);
   expect(undoBeforeStart(file, WHY)).toBe(false);
+  rmSync(file);
+  expect(undoBeforeStart(file, WHY)).toBe(false);
 });
 
 test('the end of a trial leaves no record of it, also after a power cut, and that of a later one alone', async () => {
