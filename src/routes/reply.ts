@@ -5,7 +5,8 @@ import type { Reply } from '../core/outcome.ts';
 /** Code of a reply that is none: garbage, or a line cut in the middle. */
 export const UNREADABLE_CODE = 0;
 
-const REPLY_LINE = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?|$)/;
+/** A tab between code and text is no rule, but nodemailer goes on with it. */
+const REPLY_LINE = /^([2-5]\d\d)(?:[ \t-](?:([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?|$)/;
 
 /** @param text every line as received, without the final line end; kept up to LIMITS.replyTextMax. */
 export function parseReply(text: string): Reply {

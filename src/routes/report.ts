@@ -74,7 +74,7 @@ export function readTransfer(transfer: Transfer, context: TransferContext): Deli
   const answers = context.recipients.map((address, index): Answer => {
     const reply = rcpts[index]?.reply ?? null;
     const isOwn = isPositive(mail) && reply !== null && !isPositive(reply);
-    return { address, meaning: isOwn ? judge(reply, 'rcpt', context) : shared };
+    return { address, meaning: inDoubt(isOwn ? judge(reply, 'rcpt', context) : shared, transfer) };
   });
   const results = answers.flatMap(({ address, meaning: { outcome } }) =>
     outcome === null ? [] : [{ address, outcome }],
@@ -160,6 +160,17 @@ function nothingSaid({ end, failure }: Transfer, context: TransferContext): Deli
   return faultReport(fault, context.upstream);
 }
 
+/**
+ * What nobody can read may have been a "yes", as nodemailer takes some of it: once the text has gone, nobody knows.
+ * Where we cut the attempt short before, it says nothing.
+ */
+function inDoubt(meaning: Meaning, { end, isDotSent }: Transfer): Meaning {
+  const { outcome } = meaning;
+  if (outcome?.kind !== 'retry' || outcome.reply === null || outcome.reply.code >= 400) return meaning;
+  if (isDotSent) return { ...meaning, outcome: { ...outcome, uncertain: true } };
+  return end === 'aborted' ? UNTOUCHED : meaning;
+}
+
 /** What became of the recipients that were accepted, or whose answer got lost. */
 function afterRecipients(transfer: Transfer, context: TransferContext): Meaning {
   const final = replyAt(transfer, 'final');
@@ -171,12 +182,7 @@ function afterRecipients(transfer: Transfer, context: TransferContext): Meaning 
 }
 
 function afterFinalReply(final: Reply, transfer: Transfer, context: TransferContext): Meaning {
-  if (!isPositive(final)) {
-    const meaning = judge(final, 'final', context);
-    // What nobody can read may have been a "yes".
-    if (final.code >= 400 || meaning.outcome?.kind !== 'retry') return meaning;
-    return { ...meaning, outcome: { ...meaning.outcome, uncertain: transfer.isDotSent } };
-  }
+  if (!isPositive(final)) return judge(final, 'final', context);
   // A "yes" to a message that is not all there yet is worth nothing.
   if (!transfer.isDotSent) return decided(retryBecause('message.answered-early', false));
   return decided({ kind: 'delivered', reply: final });

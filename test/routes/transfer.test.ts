@@ -163,7 +163,7 @@ test('a final reply without its line end is in doubt', async () => {
   expect(outcomeFor(await attempt, 'office@contoso.com')).toMatchObject({ kind: 'retry', uncertain: true });
 });
 
-test.each(['250\tqueued', '5.7.60 no code', '354 go on'])(
+test.each(['2500 queued', '5.7.60 no code', '354 go on'])(
   'a final reply that nobody can read, %j, is in doubt and kept word for word',
   async (text) => {
     const { route } = await start(at('.', text));
@@ -175,11 +175,26 @@ test.each(['250\tqueued', '5.7.60 no code', '354 go on'])(
   },
 );
 
-test.each(['354 go on', '250\tok'])('a recipient answered by %j has not been taken', async (text) => {
+test.each(['354 go on', '2500 ok'])('a recipient answered by %j has not been taken', async (text) => {
   const { route } = await start(at('RCPT TO:<b@contoso.com>', text));
   const report = await send(route, { recipients: RECIPIENTS });
   expect(outcomeFor(report, 'a@contoso.com')?.kind).toBe('delivered');
   expect(outcomeFor(report, 'b@contoso.com')).toMatchObject({ kind: 'retry', reply: { text } });
+});
+
+test.each(['MAIL', 'RCPT', 'DATA'])(
+  'where nobody can read the answer to %s and the text has gone all the same, that is in doubt',
+  async (step) => {
+    const { route, server } = await start(at(step, '2500 ok'));
+    const report = await send(route);
+    expect(server.sessions[0]?.body.length).toBeGreaterThan(0);
+    expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ kind: 'retry', uncertain: true });
+  },
+);
+
+test('a tab behind the code is as good as a space', async () => {
+  const { route } = await start(at('.', '250\tqueued'));
+  expect(outcomeFor(await send(route), 'office@contoso.com')).toMatchObject({ kind: 'delivered' });
 });
 
 test('a silent server is left after ten minutes at the final dot, in doubt', async () => {
