@@ -15,11 +15,11 @@ export function cleanText(text: string): string {
   return text.replace(CONTROL, ' ').slice(0, LIMITS.fleetTextMax);
 }
 
-const text = z.string().transform(cleanText);
+export const text = z.string().transform(cleanText);
 const time = z.number().nonnegative();
 const count = z.number().nonnegative();
-const grade = z.enum(GRADES);
-const explanation = z.object({ code: text, cause: text, advice: text });
+export const grade = z.enum(GRADES);
+export const explanation = z.object({ code: text, cause: text, advice: text });
 
 export const infoShape = z.object({
   name: text,

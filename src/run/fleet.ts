@@ -15,6 +15,7 @@ import { createHistory, type History } from '../fleet/history.ts';
 import { readKey, readText } from '../fleet/keys.ts';
 import { readPlace } from '../fleet/listen.ts';
 import { createMetricsServer } from '../fleet/metrics-server.ts';
+import { outcomeText } from '../fleet/outcome-text.ts';
 import type { SendRequest, WatchRequest, WebRequest } from '../fleet/request.ts';
 import { createScreen, type Terminal } from '../fleet/screen.ts';
 import { type SiteOutcome, sendToSites } from '../fleet/send.ts';
@@ -240,7 +241,7 @@ export async function runSend(request: SendRequest, deps: FleetRunDeps): Promise
             .map(({ site }) => site)
             .sort();
     const { verb, args, waitMs } = request;
-    const onOutcome = (outcome: SiteOutcome) => request.json || printOutcome(output, outcome, verb);
+    const onOutcome = (outcome: SiteOutcome) => request.json || output.line(outcomeText(outcome, verb));
     return sendToSites({ clock, commander }, { sites, verb, args, waitMs, onOutcome });
   };
   try {
@@ -256,12 +257,3 @@ export async function runSend(request: SendRequest, deps: FleetRunDeps): Promise
 
 /** Every site of a broker at once. */
 const COMMANDS_ALL = 20_000;
-
-function printOutcome(output: Output, { site, state, result, why }: SiteOutcome, verb: string): void {
-  if (why !== null) {
-    output.line(`${site}  ${verb} ${state}: ${why.cause} ${why.advice}`);
-    return;
-  }
-  const text = result === null || result === undefined ? '' : `  ${JSON.stringify(result)}`;
-  output.line(`${site}  ${verb} ${state}${text}`);
-}

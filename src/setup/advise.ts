@@ -22,7 +22,7 @@ export interface SiteFacts {
 export interface Verdict {
   way: Way;
   fits: boolean;
-  /** What speaks for it and against it, a sentence each. */
+  /** What is to know of it, a sentence each. */
   because: string[];
   /** What keeps it from being used. */
   missing: string[];

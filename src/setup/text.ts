@@ -18,7 +18,7 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
     .flatMap(({ way, fits, because, missing }, index) => [
       `${WAY_TITLES[way]} (${way})${fits ? (index === 0 ? ': fits best' : ': fits') : ': does not fit'}`,
       ...missing.map((reason) => wrapText(`- ${reason}`, 4)),
-      ...because.map((reason) => wrapText(`+ ${reason}`, 4)),
+      ...because.map((reason) => wrapText(`· ${reason}`, 4)),
     ])
     .join('\n');
 }
