@@ -246,7 +246,10 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   }
 
   function notAccepted(result: Exclude<ReceiveResult, { kind: 'accepted' }>, envelope: Envelope): ReplyCode {
-    if (result.kind === 'refused') return refuse(result.code, { sender: envelope.sender });
+    if (result.kind === 'refused') {
+      const bytesMax = policy.maxMessageBytes(peer());
+      return refuse(result.code, { sender: envelope.sender, bytes: result.bytes, bytesMax });
+    }
     if (result.kind === 'unfinished') recordUnfinished(result.id, result.bytes, envelope);
     else if (hasStalled()) recordUnfinished(null, result.bytes, envelope);
     else if (ending === null) report(result.code, '', { sender: envelope.sender, bytes: result.bytes });
@@ -286,7 +289,10 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     sender(sender, { declaredBytes, smtpUtf8 }) {
       if (smtpUtf8) return refuse('intake.smtputf8-unsupported');
       const decision = policy.sender(peer(), asciiAddress(sender), declaredBytes);
-      if (decision.kind === 'refuse') return refuse(decision.code, { sender, declaredBytes });
+      if (decision.kind === 'refuse') {
+        const bytesMax = policy.maxMessageBytes(peer());
+        return refuse(decision.code, { sender, declaredBytes, bytesMax });
+      }
       if (deps.messages.count(deviceId() ?? address) >= policy.messagesPerHour(peer())) {
         return refuse('intake.too-many-messages');
       }

@@ -36,7 +36,8 @@ export interface ReceiveRequest {
 export type ReceiveResult =
   /** `waits`: held as a part of a split message. */
   | { kind: 'accepted'; id: string; waits: boolean; bytes: number; repairs: Repair[] }
-  | { kind: 'refused'; code: ReplyCode }
+  /** `bytes`: all that came, also behind the point where it was too much. */
+  | { kind: 'refused'; code: ReplyCode; bytes: number }
   /** The device went silent; `id` is what was kept of it, or null. */
   | { kind: 'unfinished'; id: string | null; bytes: number }
   /** Nobody is there to be told. */
@@ -109,7 +110,7 @@ export async function receiveMessage(
   // What a person must approve first is for that person to release.
   const isPart = () => request.joinsParts && request.held === null && pass.partial() !== null;
   const code = await sink.finish(() => ({ ...message, held: isPart() ? HELD_PART : request.held }), repairs);
-  if (code !== null) return { kind: 'refused', code };
+  if (code !== null) return { kind: 'refused', code, bytes };
   return { kind: 'accepted', id, waits: isPart(), bytes, repairs: repairs() };
 }
 

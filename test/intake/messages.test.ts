@@ -244,11 +244,14 @@ describe('a fault of the spool', () => {
 });
 
 describe('sizes', () => {
+  const refused = () => box.log.lines.find(({ event }) => event === 'session.refused')?.fields;
+
   test('a declared size over the limit is refused before DATA', async () => {
     const client = await ready({ settings: { maxMessageBytes: 2000 } });
     expect(await client.say('MAIL FROM:<a@contoso.com> SIZE=2001')).toBe(
       '552 5.3.4 The scan is too large, please use a lower resolution or fewer pages.',
     );
+    expect(refused()).toMatchObject({ declaredBytes: 2001, bytesMax: 2000 });
   });
 
   test('a message over the limit is refused after DATA and nothing is kept', async () => {
@@ -256,6 +259,8 @@ describe('sizes', () => {
     await envelope(client);
     expect(await client.data(`${COMPLETE}\r\n${'x'.repeat(300_000)}`)).toMatch(/^552 5\.3\.4 /);
     expect(box.spool).toMatchObject({ messages: [], aborted: box.spool.opened });
+    const bytes = Buffer.byteLength(COMPLETE) + 2 + 300_000 + 2;
+    expect(refused()).toMatchObject({ code: 'intake.message-too-large', bytes, bytesMax: 2000 });
     await envelope(client);
     expect(await client.data(`${COMPLETE}\r\na`)).toMatch(OK);
   });
