@@ -44,10 +44,13 @@ export function createJoin(deps: JoinDeps): Join {
 
   async function consider(id: MessageId): Promise<void> {
     const detail = await spool.show(id);
-    if (detail !== null && isHeldPart(detail)) await take(detail);
+    if (detail !== null) await take(detail);
   }
 
   async function take(message: MessageSummary): Promise<void> {
+    const waitingHere = heldAsPart(message).length;
+    if (waitingHere === 0) return;
+    if (waitingHere < message.recipients.length) return release([message.head.id], ENVELOPE_CHANGED);
     const part = await readPart(deps, message).catch((error: unknown) => {
       // A spool that refuses heals; what is damaged stays so, and would keep all others waiting.
       if (error instanceof SpoolRefusal) throw error;
@@ -113,10 +116,14 @@ export function createJoin(deps: JoinDeps): Join {
 
   async function release(ids: MessageId[], why: string): Promise<void> {
     log.warn('join.given-up', { parts: ids.length, why });
+    const found = await Promise.all(ids.map((id) => spool.show(id)));
+    const parts = found.filter((one) => one !== null);
+    const whole = parts.filter((one) => one.recipients.length === heldAsPart(one).length);
+    if (whole.length > 0) await spool.act('release', { ids: whole.map(({ head }) => head.id) }, 'join');
     // Only those that still wait as parts: another may be held by an operator by now.
-    const held = await Promise.all(ids.map((id) => spool.show(id)));
-    const mine = held.flatMap((one) => (one !== null && isHeldPart(one) ? [one.head.id] : []));
-    if (mine.length > 0) await spool.act('release', { ids: mine }, 'join');
+    for (const one of parts.filter((part) => !whole.includes(part)))
+      for (const { address } of heldAsPart(one))
+        await spool.act('release', { ids: [one.head.id], recipient: address }, 'join');
   }
 
   function forget(key: string): void {
@@ -129,7 +136,7 @@ export function createJoin(deps: JoinDeps): Join {
     let before: MessageId | null = null;
     do {
       const page: MessageSummary[] = await spool.list({ states: ['held'] }, { limit: START_PAGE, before });
-      for (const message of page.filter(isHeldPart)) await take(message);
+      for (const message of page) await take(message);
       before = page.length < START_PAGE ? null : (page.at(-1)?.head.id ?? null);
     } while (before !== null && !isStopped);
   }
@@ -157,8 +164,11 @@ export function createJoin(deps: JoinDeps): Join {
   };
 }
 
-function isHeldPart({ recipients, hasBody }: MessageSummary): boolean {
-  return hasBody && recipients.every(({ state, code }) => state === 'held' && code === HELD_PART.code);
+const ENVELOPE_CHANGED = 'an operator has decided about some of its recipients';
+
+/** The recipients for which it still waits as a part. */
+function heldAsPart({ recipients, hasBody }: MessageSummary): MessageSummary['recipients'] {
+  return hasBody ? recipients.filter(({ state, code }) => state === 'held' && code === HELD_PART.code) : [];
 }
 
 async function readPart({ spool }: JoinDeps, { head, recipients }: MessageSummary): Promise<Part | null> {

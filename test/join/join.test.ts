@@ -40,8 +40,9 @@ function newJoin(): Join {
 }
 
 /** Puts a part into the spool as intake does. */
-async function accept(body: Buffer, device = 'copier-2f'): Promise<string> {
-  const envelope = testMessage(clock, { id: createMessageId(clock.now()), held: { ...HELD_PART } });
+async function accept(body: Buffer, device = 'copier-2f', recipients = ['ann@contoso.com']): Promise<string> {
+  const held = { ...HELD_PART };
+  const envelope = testMessage(clock, { id: createMessageId(clock.now()), held, recipients });
   const receipt = await opened.spool.receive({ isHeld: true });
   await receipt.write(body);
   await receipt.commit({ ...envelope, device: { ...envelope.device, id: device } });
@@ -112,6 +113,31 @@ test('a part that an operator has released meanwhile ends the join; the others f
   const third = await arrive(three);
   expect((await queued()).sort()).toEqual([first, second, third].sort());
 });
+
+test.each(['another part comes', 'the box starts again'])(
+  'a part of which an operator has cancelled one recipient goes to the other when %s',
+  async (what) => {
+    const [ann, bob] = ['ann@contoso.com', 'bob@contoso.com'];
+    const [one, two] = partsOf('a', 2) as [Buffer, Buffer];
+    const first = await accept(one, 'copier-2f', [ann, bob]);
+    join.noticed(first);
+    await join.idle();
+    await opened.spool.act('cancel', { ids: [first], recipient: bob }, 'operator');
+    if (what === 'another part comes') {
+      join.noticed(await accept(two, 'copier-2f', [ann, bob]));
+    } else {
+      await join.stop();
+      join = newJoin();
+      await join.start();
+    }
+    await join.idle();
+    const states = (await opened.spool.show(first))?.recipients.map(({ address, state }) => [address, state]);
+    expect(states).toEqual([
+      [ann, 'queued'],
+      [bob, 'cancelled'],
+    ]);
+  },
+);
 
 test('parts that no joiner noticed are found at the next start', async () => {
   await join.stop();
