@@ -44,6 +44,11 @@ export function addressLiteral(address: string): string {
   return isIPv4(address) ? `[${address}]` : `[IPv6:${address}]`;
 }
 
+/** An address with a port, where the colons of IPv6 need brackets (RFC 3986 section 3.2.2). */
+export function addressAndPort({ address, port }: { address: string; port: number }): string {
+  return isIPv4(address) ? `${address}:${port}` : `[${address}]:${port}`;
+}
+
 /**
  * Whether a list of addresses and domains, such as `scanner@contoso.com` or `contoso.com`, holds a mail
  * address. Case does not matter; a domain does not stand for its subdomains.

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { LIMITS } from '../core/limits.ts';
 import { describeError } from '../core/log.ts';
-import { normaliseAddress } from './addresses.ts';
+import { addressAndPort, normaliseAddress } from './addresses.ts';
 import { createCaptures } from './capture.ts';
 import { createConversation } from './conversation.ts';
 import { createWindowCounter } from './counters.ts';
@@ -80,7 +80,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       socket.destroy();
       return;
     }
-    const name = `${shown.address}:${shown.port}`;
+    const name = addressAndPort(shown);
     const device = policy.deviceAt(address);
     const treatment = treat(address, device);
     const code = admission(address, treatment);

@@ -1,6 +1,11 @@
 /** The policy as a table: who is at the other end, what is asked, what the box decides. */
 import { describe, expect, test } from 'vitest';
-import { createNetworkList, matchesMailRules, normaliseAddress } from '../../src/intake/addresses.ts';
+import {
+  addressAndPort,
+  createNetworkList,
+  matchesMailRules,
+  normaliseAddress,
+} from '../../src/intake/addresses.ts';
 import { asciiAddress, createPolicy, type Decision, type Peer } from '../../src/intake/policy.ts';
 import { intakeSettings } from '../../src/intake/settings.ts';
 import { device } from './support/box.ts';
@@ -200,4 +205,9 @@ test('writes an international domain in the form every server takes', () => {
 test('does not take an address without a domain for a rule of domains', () => {
   expect(matchesMailRules(['contoso.com'], 'contoso.com')).toBe(false);
   expect(matchesMailRules(['@contoso.com'], 'a@contoso.com')).toBe(true);
+});
+
+test('an address of IPv6 stands in brackets before its port', () => {
+  expect(addressAndPort({ address: '::', port: 25 })).toBe('[::]:25');
+  expect(addressAndPort({ address: '0.0.0.0', port: 25 })).toBe('0.0.0.0:25');
 });
