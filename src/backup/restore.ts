@@ -161,32 +161,44 @@ interface Settling extends Staging {
 
 function moveIn(request: RestoreRequest, manifest: Manifest, settling: Settling): RestoreReport {
   const { dataDir, folder, moves, aside } = settling;
-  moveAside(settling);
-  const { configFile } = request;
-  const config = configFile === null ? [] : placeConfig(configFile, manifest, settling);
-  const leftAlone = placeFiles(path.join(folder, 'files'), moves);
   const restored = path.join(folder, 'data');
   for (const place of foldersIn(restored)) syncFolder(place);
   const names = namesIn(restored);
-  const place = (name: string) => moves.rename(path.join(restored, name), path.join(dataDir, name));
-  for (const name of names) if (name !== BOX_KEY) place(name);
+  const place = (name: string) => {
+    if (names.includes(name)) moves.rename(path.join(restored, name), path.join(dataDir, name));
+  };
+  const moveAside = asideIn(settling);
+  moveAside(BOX_KEY);
+  // One after the other: without the key, and without all that it opens, an agent would begin as a new box.
+  for (const name of new Set([...namesIn(dataDir).filter(isInTheWay), ...names].filter(isNotKey))) {
+    moveAside(name);
+    place(name);
+  }
+  const { configFile } = request;
+  const config = configFile === null ? [] : placeConfig(configFile, manifest, settling);
+  const leftAlone = placeFiles(path.join(folder, 'files'), moves);
   // A power cut must not leave the key and not the rest.
   syncFolder(dataDir);
-  if (names.includes(BOX_KEY)) place(BOX_KEY);
+  place(BOX_KEY);
   giveToOwner(dataDir, names);
   syncFolder(dataDir);
   return { manifest, dataDir, config, leftAlone, movedAside: aside.moved };
 }
 
-function moveAside({ dataDir, moves, aside }: Settling): void {
-  const inTheWay = readdirSync(dataDir).filter(
-    (name) => !name.startsWith(STAGING_PREFIX) && !name.startsWith(ASIDE_PREFIX),
-  );
-  if (inTheWay.length === 0) return;
+const isNotKey = (name: string) => name !== BOX_KEY;
+const isInTheWay = (name: string) => !name.startsWith(STAGING_PREFIX) && !name.startsWith(ASIDE_PREFIX);
+
+/** What moves a name of the data folder aside, where it is there. */
+function asideIn({ dataDir, moves, aside }: Settling): (name: string) => void {
   const place = path.join(dataDir, `${ASIDE_PREFIX}${aside.stamp}`);
-  moves.makeFolder(place);
-  for (const name of inTheWay) moves.rename(path.join(dataDir, name), path.join(place, name));
-  aside.moved.push(place);
+  return (name) => {
+    if (!existsSync(path.join(dataDir, name))) return;
+    if (!aside.moved.includes(place)) {
+      moves.makeFolder(place);
+      aside.moved.push(place);
+    }
+    moves.rename(path.join(dataDir, name), path.join(place, name));
+  };
 }
 
 function placeConfig(configFile: string, manifest: Manifest, { folder, moves, aside }: Settling): string[] {

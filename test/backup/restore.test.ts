@@ -1,5 +1,6 @@
 /** What a restore leaves at each moment: an agent that starts meanwhile, a power that goes. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -57,4 +58,34 @@ test('what is told as restored is on the disk, and the box key only after all th
     ['ca', 'secrets.json', 'spool.db'],
     ['box.key', 'ca', 'secrets.json', 'spool.db'],
   ]);
+});
+
+/** Does `work`; what the data folder held before each rename in it. */
+async function betweenRenames(work: () => Promise<unknown>): Promise<string[][]> {
+  const { renameSync } = fs;
+  const held: string[][] = [];
+  fs.renameSync = (from, to) => {
+    held.push(readdirSync(inFolder('new')));
+    renameSync(from, to);
+  };
+  syncBuiltinESMExports();
+  try {
+    await work();
+    return held;
+  } finally {
+    fs.renameSync = renameSync;
+    syncBuiltinESMExports();
+  }
+}
+
+test('a power cut at any moment leaves no folder in which an agent would begin as a new box', async () => {
+  mkdirSync(inFolder('new'));
+  for (const name of ['box.key', 'learned.json', 'secrets.json', 'spool.db'])
+    writeFileSync(path.join(inFolder('new'), name), 'of before');
+  const held = await betweenRenames(() => restore());
+  expect(held.length).toBeGreaterThan(6);
+  const tells = ['box.key', 'secrets.json', 'spool.db'];
+  expect(held.filter((names) => !names.some((name) => tells.includes(name)))).toEqual([]);
+  // With the key of before there is all of before, and with the new one all that is new.
+  expect(held.slice(1).filter((names) => names.includes('box.key'))).toEqual([]);
 });
