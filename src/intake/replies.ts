@@ -277,11 +277,17 @@ export const SILENT_REFUSALS = {
   'intake.tls-failed': {
     cause: 'The device and the box could not agree on TLS.',
     advice:
-      'Update the device, or add its network to intake.trustedNetworks: TLS 1.0 is answered only there; one that only knows SSLv3, RC4 or 3DES must be set to no encryption.',
+      'Update the device, or let its TLS 1.0 in, by floor: legacy at the listener and its network in intake.trustedNetworks; one that only knows SSLv3, RC4 or 3DES must be set to no encryption.',
+  },
+  'intake.tls-plain-text': {
+    cause: 'The device sent plain text to a port on which TLS starts at once.',
+    advice:
+      'Set the device to SSL/TLS, or to another port of the box; a listener with tls: auto takes any setting.',
   },
   'intake.tls-timeout': {
     cause: 'The device did not finish its TLS handshake in time.',
-    advice: 'Restart the device; if it repeats, set it to no encryption on this network.',
+    advice:
+      'At a listener with tls: implicit, set the device to SSL/TLS: with another setting it waits for a greeting. Elsewhere restart it; if it repeats, set it to no encryption on this network.',
   },
   'intake.tls-late': {
     cause: 'The device started TLS only after the plain-text banner was sent.',

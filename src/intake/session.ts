@@ -168,7 +168,9 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
       conversation.secured(tlsFactsOf(tlsSocket));
       openWire(tlsSocket, start === 'starttls' ? 'swallow' : 'pass');
     } catch (error) {
-      if (!isCut) conversation.report('intake.tls-failed', '', { error: describeError(error) });
+      const isText = start === 'implicit' && hello === null && isNoTls(error);
+      const code = isText ? 'intake.tls-plain-text' : 'intake.tls-failed';
+      if (!isCut) conversation.report(code, '', { error: describeError(error) });
       cut();
     }
   }
@@ -227,4 +229,11 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
     },
     cut,
   };
+}
+
+/** As OpenSSL says of bytes that are no TLS record. */
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_HTTP_REQUEST']);
+
+function isNoTls(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && NO_TLS.has(String(error.code));
 }

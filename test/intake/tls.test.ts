@@ -65,7 +65,7 @@ describe('listener and device', () => {
     const client = await connectPlain(box.port());
     client.write('EHLO copier\r\n');
     await client.closed;
-    expect(await box.refusals()).toEqual(['intake.tls-failed']);
+    expect(await box.refusals()).toEqual(['intake.tls-plain-text']);
   });
 });
 
