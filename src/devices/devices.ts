@@ -38,6 +38,9 @@ import type {
 
 const ID = /^[a-z0-9-]{1,64}$/;
 
+/** From here the doctor looks at the listeners of its own box, which is no device; who sends from here is one. */
+const LOOPBACK = new Set(['127.0.0.1', '::1']);
+
 export function createDevices(deps: DevicesDeps): Devices {
   const { clock, log, spool, catalogue } = deps;
   const measurements = createMeasurements({ clock, log, spool });
@@ -109,7 +112,9 @@ export function createDevices(deps: DevicesDeps): Devices {
     const taken = new Set(named.map(({ address }) => address));
     const strangers = [
       ...[...held.keys()].map((address) => ({ address, standing: 'held' as const })),
-      ...[...measurements.all().keys()].map((address) => ({ address, standing: 'seen' as const })),
+      ...[...measurements.all()]
+        .filter(([address, { measured }]) => measured.messages > 0 || !LOOPBACK.has(address))
+        .map(([address]) => ({ address, standing: 'seen' as const })),
       ...deps.discovery
         .found()
         .map(({ device }) => ({ address: device.address, standing: 'found' as const })),

@@ -6,6 +6,8 @@ import { type ControlClient, createControlClient } from '../../src/control/clien
 import { sendScan } from '../../src/sandbox/device.ts';
 import type { Sandbox, SandboxAddresses } from '../../src/sandbox/sandbox.ts';
 import { startTestAgent, type TestAgent } from '../support/agent.ts';
+import { poll } from '../support/poll.ts';
+import { runCommand } from '../support/processes.ts';
 import { arrivedFor, siteYaml, startTenant } from '../support/site.ts';
 
 let sandbox: Sandbox;
@@ -102,6 +104,26 @@ test('a device that sent something waits with its likely profile; approved, its 
   expect(events.filter(({ type }) => type === 'device.approved')).toMatchObject([
     { data: { device: 'copier-2f', address: '127.0.0.21', by: 'test', released: 2 } },
   ]);
+});
+
+test('the box that looks at its own listeners is no device before it sends', async () => {
+  await start();
+  const look = (from: string) =>
+    runCommand('swaks', [
+      ...['--server', `127.0.0.1:${agent.port()}`, '--local-interface', from],
+      ...['--to', 'anna@contoso.com', '--quit-after', 'EHLO'],
+    ]);
+  expect((await look('127.0.0.1')).code).toBe(0);
+  expect((await look('127.0.0.29')).code).toBe(0);
+  await poll(async () => (await rowAt('127.0.0.29')) ?? null, 'the other one is seen');
+  expect(await rowAt('127.0.0.1')).toBeUndefined();
+  expect((await send('127.0.0.1', 'anna@contoso.com')).accepted).toBe(true);
+  expect(await rowAt('127.0.0.1')).toMatchObject({ standing: 'held', held: 1 });
+  await client.call('queue.act', { action: 'cancel', filter: {}, by: 'kim' });
+  await poll(
+    async () => ((await rowAt('127.0.0.1'))?.standing === 'seen' ? true : null),
+    'it stays in the list',
+  );
 });
 
 test('two that are approved at the same time get an id each', async () => {
