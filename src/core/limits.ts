@@ -100,8 +100,8 @@ export const LIMITS = {
   spoolCompanyWaitMs: 5,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
-  /** Chunks erased in one commit (7.5 MiB): the next 250 waits for no more. */
-  spoolEraseChunksMax: 64,
+  /** Chunks erased in one commit (7.75 MiB): the next 250 waits for no more. */
+  spoolEraseChunksMax: 32,
   /** Free space is asked of the file system at most this often; `minFreeBytes` covers what comes in between. */
   spoolFreeSpaceAgeMs: SECOND,
   /** Housekeeping: how often, and messages or events looked at before others get their turn. */

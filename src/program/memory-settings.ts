@@ -11,7 +11,7 @@ const ENVIRONMENT = {
   MALLOC_ARENA_MAX: '1',
   // Fixed: left to itself, glibc raises it with each large buffer that is freed, up to 32 MiB, and what is smaller
   // is then not given back.
-  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '262144',
 };
 
 /** Short-lived objects of a message fit; left to itself it grows to three times 16 MiB in each thread, and stays. */

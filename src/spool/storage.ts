@@ -14,6 +14,6 @@ export const STORAGE: StorageLayout = {
   journalMode: 'TRUNCATE',
   pageBytes: 4096,
   // Below MALLOC_MMAP_THRESHOLD_ (program/memory-settings.ts), or each would be mapped anew.
-  chunkBytes: 120 * 1024,
+  chunkBytes: 248 * 1024,
   autoVacuum: 'NONE',
 };
