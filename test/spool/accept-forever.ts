@@ -11,7 +11,7 @@ const { spool } = await openTestSpool({ directory, clock, key: Buffer.from(keyHe
 
 async function acceptForever(writer: number): Promise<void> {
   for (let count = 0; ; count++) {
-    const body = randomBytes(1 + ((writer * 40_009 + count * 10_007) % 200_000));
+    const body = randomBytes(1 + ((writer * 40_009 + count * 10_007) % 500_000));
     const message = testMessage(clock);
     const receipt = await spool.receive();
     await receipt.write(body);

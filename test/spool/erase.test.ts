@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { STORAGE } from '../../src/spool/storage.ts';
 import { acceptTestMessage, readTestBody, type TestSpool } from '../support/spool.ts';
 import { ALL, claimOne, deliver, spoolsOfThisFile } from './open-spools.ts';
 import { lookInto } from './raw-database.ts';
 
 const open = spoolsOfThisFile();
+const { chunkBytes } = STORAGE;
 const PLAIN = 'confidential salary letter';
 
 /** Whether any file of the data folder holds these bytes. */
@@ -79,7 +81,7 @@ describe('with encryption', () => {
     const first = await open();
     const ids: string[] = [];
     for (let count = 0; count < 3; count++)
-      ids.push((await acceptTestMessage(first, {}, randomBytes(200_000))).id);
+      ids.push((await acceptTestMessage(first, {}, randomBytes(2 * chunkBytes + 1000))).id);
     await first.spool.stop();
     lookInto(first.file, (db) => {
       const chunk = (message: number, index: number) => message * 65_536 + index;
@@ -87,7 +89,7 @@ describe('with encryption', () => {
       db.prepare(
         'UPDATE chunks SET (tag, bytes) = (SELECT tag, bytes FROM chunks WHERE id = ?) WHERE id = ?',
       ).run(chunk(2, 0), chunk(2, 1));
-      db.prepare('UPDATE messages SET chunk_count = 3, body_bytes = 196608 WHERE number = 3').run();
+      db.prepare('UPDATE messages SET chunk_count = 2, body_bytes = ? WHERE number = 3').run(2 * chunkBytes);
     });
     const second = await open({ directory: first.directory, key: first.key });
     for (const id of ids) {

@@ -28,7 +28,7 @@ let directory: string;
 let file: string;
 const key = randomBytes(32);
 const clock = createFakeClock();
-const body = (index: number) => Buffer.alloc(3000 + 1500 * index, `${index} `);
+const body = (index: number) => Buffer.alloc(3000 + 3000 * index, `${index} `);
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'scanferry-salvage-'));
