@@ -1,5 +1,6 @@
 /** What an attempt means for each recipient's record: pure. */
 import { assertNever } from '../core/assert.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { DeliveryReport, RecipientOutcome } from '../core/outcome.ts';
 import type { Claim, RecipientSettlement, Settlement } from '../spool/types.ts';
 import { explain } from './explanations.ts';
@@ -32,7 +33,7 @@ export function settlementsOf(
   });
 }
 
-/** What the history tells of those whom a fault of the way left as they were; null where it left nobody. */
+/** What the history tells of those whom a fault of the way left as they were, the first of many; null where it left nobody. */
 export function faultFor(
   recipients: readonly ClaimedRecipient[],
   settled: readonly RecipientSettlement[],
@@ -42,7 +43,8 @@ export function faultFor(
   const recipientIds = recipients.map(({ id }) => id).filter((id) => !done.has(id));
   if (fault === null || recipientIds.length === 0) return null;
   const { code, cause } = fault.why;
-  return { recipientIds, code, cause, reply: fault.reply?.text ?? null };
+  const named = recipientIds.slice(0, LIMITS.faultRecipientsMax);
+  return { recipientIds: named, code, cause, reply: fault.reply?.text ?? null };
 }
 
 /** The report of an attempt that ended in an exception: everybody is tried again. */

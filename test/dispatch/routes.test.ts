@@ -1,5 +1,6 @@
 /** Pauses, fallback, held senders, budgets and connections, over a real spool with scripted routes. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/core/limits.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { openTestSpool, type TestSpool } from '../support/spool.ts';
 import { accept, type DispatchBench, eventsOf, show, startDispatch, statesOf } from './bench.ts';
@@ -71,6 +72,16 @@ describe('a route at fault', () => {
     const before = mailbox.asked.length;
     await pass(30_000);
     expect(mailbox.asked.length - before).toBe(1);
+  });
+
+  it('stands in the history of a message to many with its first recipients', async () => {
+    const recipients = Array.from({ length: 50 }, (_, index) => `kim${index}@contoso.com`);
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, answer: () => faultReport() });
+    const id = await accept(test.spool, clock, { recipients });
+    await run(mailbox);
+    const { attempts } = await show(test.spool, id);
+    expect(attempts.map(({ results }) => results.length)).toEqual([LIMITS.faultRecipientsMax]);
+    expect(await statesOf(test.spool, id)).toEqual(recipients.map(() => 'queued'));
   });
 
   it('is not probed while an attempt from before the pause is under way', async () => {
