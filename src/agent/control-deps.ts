@@ -6,6 +6,7 @@ import type { Intake } from '../intake/types.ts';
 import type { Catalogue } from '../profiles/types.ts';
 import { BUILT, VERSION } from '../program/version.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
+import { adviceFor } from './advice.ts';
 import type { InForce } from './in-force.ts';
 import { catalogueOf } from './profile-packs.ts';
 import { sendTestScan } from './send-test.ts';
@@ -45,6 +46,7 @@ export function createControlDeps(
   const { spool, dispatch } = rooms;
   return {
     ...rooms,
+    adviceFor,
     version: VERSION,
     siteId: config.site.id,
     startedAt: clock.now(),

@@ -15,7 +15,7 @@ export function sourceOf({ device, origin }: MessageDetail['head']): string {
 }
 
 /** Everything that is known of a message. */
-export function formatDetail(detail: MessageDetail): string {
+export function formatDetail(detail: CommandOutput<'queue.show'>): string {
   const { head, recipients, attempts, hasBody } = detail;
   const repairs = repairsOf(detail);
   return [
@@ -65,14 +65,17 @@ export function formatHistory(detail: MessageDetail): string {
   ].join('\n');
 }
 
-/** What stands in the way of a recipient, and when it goes on. */
-export function stateNote(recipient: Recipient & { expectedAt?: number | null }): string {
-  const { state, cause, nextAttemptAt, expectedAt = null } = recipient;
+/** What stands in the way of a recipient, what to do about it, and when it goes on. */
+export function stateNote(
+  recipient: Recipient & { expectedAt?: number | null; advice?: string | null },
+): string {
+  const { state, cause, nextAttemptAt, expectedAt = null, advice = null } = recipient;
   const isWaiting = state === 'queued' || state === 'deferred';
   const notBefore =
     state === 'deferred' && nextAttemptAt !== null ? `next try ${formatTime(nextAttemptAt)}` : '';
   const goes = isWaiting && expectedAt !== null ? `goes at about ${formatTime(expectedAt)}` : notBefore;
-  return [goes, cause ?? ''].filter((part) => part !== '').join('; ');
+  const why = [cause, advice].filter((part) => part !== null).join(' ');
+  return [goes, why].filter((part) => part !== '').join('; ');
 }
 
 /** A sentence whose further lines stand below its first. */

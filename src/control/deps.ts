@@ -20,6 +20,8 @@ export interface ControlDeps {
   devices: Pick<Devices, 'list' | 'show' | 'approve' | 'forget' | 'capture'>;
   discovery: Pick<Discovery, 'discover' | 'found'>;
   health: Pick<HealthRoom, 'look' | 'report' | 'devices'>;
+  /** What a person can do about the code of a recipient; null where there is nothing to say. */
+  adviceFor(code: string): string | null;
   /** State of the connection to the MQTT broker; null where none is configured. */
   broker(): BrokerFacts | null;
   /** Sends a test scan through the box and tells each step as it happens. */

@@ -1,5 +1,6 @@
 /** History, forecast, uncertain attempts and reload as an operator sees them, against a running agent. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { adviceFor } from '../../src/agent/advice.ts';
 import { formatTime } from '../../src/cli/output.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import { sendScan } from '../../src/sandbox/device.ts';
@@ -145,6 +146,19 @@ describe('history', () => {
       /by mailbox to \S+\n {2}TLS 1\.\d \(TLS_\S+\), \d+ ms\n {2}bert@contoso\.com: queued\n/,
     );
     expect(shown).toContain(`\n    ${busy}`);
+  });
+
+  it('is told by queue show with what to do about a recipient that failed', async () => {
+    await send('reply-550-5.1.10@contoso.com');
+    await agent.settled(1, ['failed']);
+    const [failed] = await agent.agent.rooms.spool.list({}, { limit: 1, before: null });
+    const id = failed?.head.id ?? '';
+    const { cause, code } = failed?.recipients[0] ?? {};
+    const advice = adviceFor(code ?? '');
+    expect(advice).toMatch(/\w/);
+    const shown = (await cli('queue', 'show', id)).text.replace(/\s+/g, ' ');
+    expect(shown).toContain(`${cause} ${advice}`);
+    expect((await cli('--json', 'queue', 'show', id)).json).toMatchObject({ recipients: [{ advice }] });
   });
 
   it('can be narrowed to a state, a recipient, a device, a time and a page', async () => {

@@ -11,6 +11,11 @@ export type Expected<M extends MessageSummary> = Omit<M, 'recipients'> & {
   recipients: (RecipientStatus & { expectedAt: number | null })[];
 };
 
+/** A message of which each recipient that is not done carries what a person can do about it; null where that is nothing. */
+export type Shown = Omit<MessageDetail, 'recipients'> & {
+  recipients: (Expected<MessageDetail>['recipients'][number] & { advice: string | null })[];
+};
+
 const recipientStates = [
   'queued',
   'sending',
@@ -49,15 +54,12 @@ export const MESSAGE_COMMANDS = {
     },
   ),
 
-  'queue.show': command(
-    z.strictObject({ id: z.string().min(1) }),
-    async (deps, input): Promise<Expected<MessageDetail>> => {
-      const detail = await deps.spool.show(input.id);
-      const [shown] = detail === null ? [] : await withForecast(deps, [detail]);
-      if (shown === undefined) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
-      return shown;
-    },
-  ),
+  'queue.show': command(z.strictObject({ id: z.string().min(1) }), async (deps, input): Promise<Shown> => {
+    const detail = await deps.spool.show(input.id);
+    const [shown] = detail === null ? [] : await withForecast(deps, [detail]);
+    if (shown === undefined) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
+    return { ...shown, recipients: shown.recipients.map((recipient) => withAdvice(deps, recipient)) };
+  }),
 
   'history.list': command(
     z.strictObject({
@@ -101,6 +103,12 @@ async function withForecast<M extends MessageSummary>(
       expectedAt: (isWaiting(recipient) ? times.get(recipient.id) : null) ?? null,
     })),
   }));
+}
+
+function withAdvice<R extends RecipientStatus>({ adviceFor }: ControlDeps, recipient: R) {
+  const { state, code } = recipient;
+  const isDone = state === 'delivered' || state === 'cancelled';
+  return { ...recipient, advice: isDone || code === null ? null : adviceFor(code) };
 }
 
 function isWaiting({ state }: RecipientStatus): boolean {
