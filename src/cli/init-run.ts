@@ -28,7 +28,12 @@ import { sheetBox, sheetDevice } from '../sheet/from-config.ts';
 import { createSheet } from '../sheet/sheet.ts';
 import { renderText } from '../sheet/text.ts';
 import type { CliContext } from './context.ts';
-import type { InitOptions } from './init.ts';
+
+export interface InitOptions {
+  answers?: string;
+  ask?: true;
+  force?: true;
+}
 
 /** Asks or reads the answers, tries them, and writes the config. */
 export async function runInit(context: CliContext, options: InitOptions): Promise<void> {

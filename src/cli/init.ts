@@ -1,12 +1,7 @@
 /** `scanferry init`: asks what the box has to know, tries each answer, and writes a working config. */
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
-
-export interface InitOptions {
-  answers?: string;
-  ask?: true;
-  force?: true;
-}
+import type { InitOptions } from './init-run.ts';
 
 export function addInitCommand(program: Command, context: CliContext): void {
   program

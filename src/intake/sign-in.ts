@@ -5,7 +5,6 @@ import { LIMITS } from '../core/limits.ts';
 import { createSecret, type Secret } from '../core/secret.ts';
 import { createWindowCounter } from './counters.ts';
 import type { DeviceSettings } from './settings.ts';
-import type { TestLogin } from './types.ts';
 
 /** The mechanisms this box can verify; nothing else is ever offered (docs/reference/quirks.md Q10). */
 export const MECHANISMS = ['PLAIN', 'LOGIN', 'CRAM-MD5'] as const;
@@ -18,6 +17,13 @@ export interface Credentials {
 }
 
 export type SignedIn = { user: string; as: DeviceSettings | 'test' };
+
+/** A login that exists only in memory, so that the box can send a test scan to itself. */
+export interface TestLogin {
+  user: string;
+  password: string;
+  revoke(): void;
+}
 
 export interface SignIn {
   hasLogins(): boolean;

@@ -6,6 +6,7 @@ import type { Spool } from '../spool/types.ts';
 import type { Captures } from './capture.ts';
 import type { SessionObservation } from './observation.ts';
 import type { DeviceSettings, IntakeSettings } from './settings.ts';
+import type { TestLogin } from './sign-in.ts';
 import type { KnownDevice } from './treatment.ts';
 
 /** PEM texts of the certificate the listeners show, with its chain. */
@@ -45,13 +46,6 @@ export interface ListenerAddress {
   address: string;
   port: number;
   tls: 'none' | 'starttls' | 'implicit' | 'auto';
-}
-
-/** A login that exists only in memory, so that the box can send a test scan to itself. */
-export interface TestLogin {
-  user: string;
-  password: string;
-  revoke(): void;
 }
 
 export interface Intake {
