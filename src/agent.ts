@@ -184,19 +184,19 @@ export function createAgent(given: AgentDeps): Agent {
     const built = build(openBoxKey(config.dataDir));
     const { spool, dispatch, devices, packs, join } = built;
     await built.control.assertAlone();
-    // At once: the spool's thread looks through its file while this one makes the rest ready.
-    const opened = started('spool', spool).start();
-    // Whoever awaits it sees it; what fails before that must not leave it unseen.
-    opened.catch(() => {});
-    const authority = await openBoxAuthority(deps, config.intake.hostname);
-    const certificate = await authority.certificate();
+    // Side by side: the spool's thread looks through its file while this one reads the certificate.
+    const opening = started('spool', spool).start();
+    const reading = readCertificate(deps, config.intake.hostname);
+    // Both are over before what failed is told: what is still starting can't be stopped.
+    await Promise.allSettled([opening, reading]);
+    const { pending, latestEventAt } = await opening;
+    const { authority, certificate } = await reading;
     const intake = createIntake({
       ...{ clock, log: logOf('intake'), spool, settings: config.intake, devices: config.devices },
       ...{ profiles: packs.catalogue, knowledge: devices, certificate, onPart: (id) => join.noticed(id) },
     });
     rooms = { spool, dispatch, intake };
 
-    const { pending, latestEventAt } = await opened;
     clock.hasWritten(latestEventAt);
     // The spool's lock is in hand, so nobody else's socket is taken away.
     await started('control', built.control).start();
@@ -289,6 +289,11 @@ export function createAgent(given: AgentDeps): Agent {
       return requireRooms();
     },
   };
+}
+
+async function readCertificate(deps: AgentDeps, hostname: string) {
+  const authority = await openBoxAuthority(deps, hostname);
+  return { authority, certificate: await authority.certificate() };
 }
 
 function openBoxAuthority({ config, clock, log }: AgentDeps, hostname: string): Promise<Authority> {

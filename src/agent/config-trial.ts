@@ -66,7 +66,7 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     try {
       await deps.reload(by);
     } catch (error) {
-      undoTrial(file, trial, { code: 'config.not-applied', cause: describeError(error) });
+      undo(trial, { code: 'config.not-applied', cause: describeError(error) });
       endTrial(file, trial);
       throw error;
     }
@@ -118,10 +118,15 @@ export function createConfigTrial(deps: ConfigTrialDeps): ConfigTrial {
     // Somebody has edited it since: what a person does on the box is not undone.
     if (trialState(file, trial) === 'edited') return end(trial, null);
     // Before the watch ends: what can't be put back must not leave a bad config unwatched.
-    undoTrial(file, trial, { code, cause });
+    undo(trial, { code, cause });
     unwatch();
     await deps.reload(trial.by);
     end(trial, { code, cause });
+  }
+
+  function undo(trial: Trial, why: Pick<Explanation, 'code' | 'cause'>): void {
+    const unnoted = undoTrial(file, trial, why);
+    if (unnoted !== null) log.warn('config.undo-not-noted', { error: unnoted });
   }
 
   /** @param undone why the former config is in place again; null where that of the trial is kept. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { removeLeftovers } from '../config/files.ts';
+import { removeLeftovers, syncFolder } from '../config/files.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { type ArchiveEntry, archive, type Manifest } from './archive.ts';
@@ -31,7 +31,7 @@ export async function writeBackup(request: BackupRequest): Promise<number> {
     removeLeftovers(path.dirname(out), (name) => isPartOf(out, name), request.manifest.created);
     const bytes = await write(partial, sealed(archive(request.manifest, request.entries), passphrase));
     await rename(partial, out);
-    await syncFolder(path.dirname(out));
+    syncFolder(path.dirname(out));
     return bytes;
   } catch (error) {
     await rm(partial, { force: true });
@@ -51,15 +51,6 @@ async function write(file: string, bytes: AsyncIterable<Buffer>): Promise<number
     for await (const chunk of bytes) await handle.writeFile(chunk);
     await handle.sync();
     return (await handle.stat()).size;
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
   } finally {
     await handle.close();
   }

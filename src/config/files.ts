@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { isMissing } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 
 /** Owner only: keys and secrets. */
@@ -39,31 +40,32 @@ function isRoot(): boolean {
  * whoever owns the folder: the agent of a box has a user of its own and must be able to read it.
  */
 export function writeFileDurably(file: string, content: string | Buffer, mode: number): void {
-  const directory = path.dirname(file);
-  makeFolder(directory);
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    writeSynced(temporary, content, mode);
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-  syncFolder(directory);
+  writeBeside(file, { content, mode }, (temporary) => renameSync(temporary, file));
 }
 
 /** As `writeFileDurably`, but a file that is there already stays. @returns false then. */
 export function writeNewDurably(file: string, content: string | Buffer, mode: number): boolean {
+  return writeBeside(file, { content, mode }, (temporary) => givenName(temporary, file));
+}
+
+/** @param giveName what makes `file` of the temporary one; nothing of that is left, whatever happens. */
+function writeBeside<T>(
+  file: string,
+  { content, mode }: { content: string | Buffer; mode: number },
+  giveName: (temporary: string) => T,
+): T {
   const directory = path.dirname(file);
   makeFolder(directory);
   const temporary = `${file}.${process.pid}.tmp`;
+  let result: T;
   try {
     writeSynced(temporary, content, mode);
-    return givenName(temporary, file);
+    result = giveName(temporary);
   } finally {
     rmSync(temporary, { force: true });
-    syncFolder(directory);
   }
+  syncFolder(directory);
+  return result;
 }
 
 /** The second of two that give the same name at the same moment learns of it, which a rename would not tell. */
@@ -103,7 +105,7 @@ function writtenAt(file: string): number {
     const names = found.isDirectory() ? readdirSync(file) : [];
     return Math.max(found.mtimeMs, ...names.map((name) => writtenAt(path.join(file, name))));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Number.POSITIVE_INFINITY;
+    if (isMissing(error)) return Number.POSITIVE_INFINITY;
     throw error;
   }
 }

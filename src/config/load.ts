@@ -2,13 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod';
-import { OperatorError } from '../core/errors.ts';
+import { isMissing, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { checkCertificates } from './certificates.ts';
 import { PROBLEMS } from './errors.ts';
 import { describeIssue } from './issues.ts';
 import { type ConfigPath, type ConfigProblem, formatKey, formatProblem } from './problems.ts';
-import { isMissing, isRecord, resolveMarked } from './resolve.ts';
+import { isRecord, resolveMarked } from './resolve.ts';
 import { checkRules } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
 import { openSecretStore } from './secret-store.ts';

@@ -1,11 +1,11 @@
 /** Where the config and the data folder are: command line, then environment, then the usual places. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { OperatorError } from '../core/errors.ts';
+import { isMissing, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { PROBLEMS } from './errors.ts';
 import { formatProblem } from './problems.ts';
-import { isMissing, isRecord } from './resolve.ts';
+import { isRecord } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { readYaml } from './yaml-file.ts';
 

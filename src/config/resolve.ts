@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod';
+import { isMissing } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { createSecret, type Secret } from '../core/secret.ts';
 import type { FileText } from '../core/settings.ts';
@@ -45,14 +46,10 @@ export function walk(schema: z.core.$ZodType, raw: unknown, at: ConfigPath, visi
   const mark = markOf(schema);
   if (raw !== undefined && mark === 'file') return visitor.file(raw, at);
   if (raw !== undefined && mark === 'secret') return visitor.secret(raw, at);
-  // The union of zod's internal definitions: narrowing by `type` is how zod itself walks schemas.
-  const def = (schema as z.core.$ZodTypes)._zod.def;
+  const inner = innerOf(schema);
+  if (inner !== null) return walk(inner, raw, at, visitor);
+  const def = defOf(schema);
   switch (def.type) {
-    case 'optional':
-    case 'default':
-    case 'prefault':
-    case 'nullable':
-      return walk(def.innerType, raw, at, visitor);
     case 'object':
       return isRecord(raw) ? walkObject(def.shape, raw, at, visitor) : visitor.unknown(raw, at);
     case 'array':
@@ -69,8 +66,27 @@ export function walk(schema: z.core.$ZodType, raw: unknown, at: ConfigPath, visi
   }
 }
 
+/** The union of zod's internal definitions: narrowing by `type` is how zod itself walks schemas. */
+function defOf(schema: z.core.$ZodType) {
+  return (schema as z.core.$ZodTypes)._zod.def;
+}
+
+/** What a schema stands around that only says what is to be where nothing is given. */
+function innerOf(schema: z.core.$ZodType): z.core.$ZodType | null {
+  const def = defOf(schema);
+  switch (def.type) {
+    case 'optional':
+    case 'default':
+    case 'prefault':
+    case 'nullable':
+      return def.innerType;
+    default:
+      return null;
+  }
+}
+
 function isGroup(schema: z.core.$ZodType): boolean {
-  return (schema as z.core.$ZodTypes)._zod.def.type === 'object';
+  return defOf(schema).type === 'object';
 }
 
 /** Groups that fit no part of the schema; a plain value is what its key says. */
@@ -101,7 +117,7 @@ function walkObject(
 function optionFor(options: readonly z.core.$ZodType[], raw: unknown): z.core.$ZodType | undefined {
   if (!isRecord(raw)) return undefined;
   return options.find((option) => {
-    const def = (option as z.core.$ZodTypes)._zod.def;
+    const def = defOf(option);
     if (def.type !== 'object') return false;
     const kind = def.shape['kind'];
     const values = kind?._zod.values;
@@ -111,13 +127,10 @@ function optionFor(options: readonly z.core.$ZodType[], raw: unknown): z.core.$Z
 
 /** The keys that the group at `at` may have; `raw` says which option of a union it is. */
 export function keysAt(schema: z.core.$ZodType, raw: unknown, at: ConfigPath): string[] {
-  const def = (schema as z.core.$ZodTypes)._zod.def;
+  const inner = innerOf(schema);
+  if (inner !== null) return keysAt(inner, raw, at);
+  const def = defOf(schema);
   switch (def.type) {
-    case 'optional':
-    case 'default':
-    case 'prefault':
-    case 'nullable':
-      return keysAt(def.innerType, raw, at);
     case 'union': {
       const option = optionFor(def.options, raw) ?? def.options.find(isGroup);
       return option === undefined ? [] : keysAt(option, raw, at);
@@ -222,11 +235,6 @@ function unreadableFile(file: string, error: unknown): string {
   return isMissing(error)
     ? `there is no file ${file}; put it there, or correct the path`
     : `the file ${file} can't be read: ${describeError(error)}`;
-}
-
-/** Whether a file could not be read because there is none. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -81,15 +81,19 @@ export function beginTrial(
   }
 }
 
-/** Puts the former config back, and notes why until it has been told. */
-export function undoTrial(file: string, trial: Trial, { code, cause }: Reason): void {
+/**
+ * Puts the former config back, and notes why until it has been told.
+ * @returns what kept it from being noted, such as a full disk: what has happened is seen without, but not why.
+ */
+export function undoTrial(file: string, trial: Trial, { code, cause }: Reason): string | null {
   const place = realpathSync(file);
   if (trialState(file, trial) === 'on-trial') renameSync(previousOf(place), place);
   syncFolder(path.dirname(place));
   try {
     writeRecord(file, { ...trial, undone: { code, cause } });
-  } catch {
-    // The disk is full: what has happened is seen without, and only why would be forgotten by a restart.
+    return null;
+  } catch (error) {
+    return describeError(error);
   }
 }
 

@@ -25,3 +25,8 @@ export class OperatorError extends Error {
     this.exitCode = options.exitCode ?? 1;
   }
 }
+
+/** Whether a file could not be read because there is none. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

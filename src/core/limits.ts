@@ -130,8 +130,7 @@ export const LIMITS = {
   replyTextMax: 4 * KIB,
   /** Longest wait for the reply to the final dot (RFC 5321 4.5.3.2.6: at least 10 minutes). */
   finalReplyMaxMs: 10 * MINUTE,
-  /** Recipients that an attempt which a fault of the route ended names in the history: in an outage of days one message
-   * is the probe some 400 times. */
+  /** Recipients that the history names of an attempt which a fault of the route ended: an outage of days has 400 of them. */
   faultRecipientsMax: 20,
   /** Deliveries under way at once, whatever the routes allow: each holds a socket and stream buffers. */
   deliveriesMax: 50,

@@ -1,7 +1,7 @@
 /** The password of the dashboard: given, kept from before, or made at the first start. */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { OperatorError } from '../core/errors.ts';
+import { isMissing, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { hashPassword, makePassword } from '../pages/password.ts';
 import { isLoopback } from '../pages/same-origin.ts';
@@ -42,7 +42,7 @@ function readKept(file: string): string | null {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    if (isMissing(cause)) return null;
     throw new OperatorError(PROBLEMS.fileUnreadable(file, describeError(cause)), { cause });
   }
 }

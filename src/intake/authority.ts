@@ -1,12 +1,11 @@
 /** The box's own certificate authority: made at first start, kept on disk, renewed before it expires. */
-
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
-import { OperatorError } from '../core/errors.ts';
+import { isMissing, OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
 import type { KeyAndCertificate, Period } from './issue-certificates.ts';
@@ -159,7 +158,7 @@ async function readPair(keyFile: string, certFile: string): Promise<KeyAndCertif
   try {
     return { key: await readFile(keyFile, 'utf8'), cert: await readFile(certFile, 'utf8') };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** Unpacks the embedded native SQLite addon into the data folder, once per version. */
-import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder, removeLeftovers, writeFileDurably } from '../config/files.ts';
 import { createSystemClock } from '../core/clock.ts';
@@ -24,8 +24,8 @@ export function unpackNativeAddon(dataDir: string): string | null {
 }
 
 /**
- * Other starts may be at the same work at the same moment: each writes a file of its own, and puts the same bytes in
- * the same place. What is younger than a start takes is theirs, and not removed.
+ * Other starts may be at the same work at the same moment: each writes a file of its own and puts the same bytes in the
+ * same place (writeFileDurably). What is younger than a start takes is theirs, and not removed.
  */
 export function unpackInto(directory: string, embedded: EmbeddedAddon): string {
   const file = path.join(directory, `sqlite-${embedded.sha256.slice(0, 16)}.node`);
@@ -33,9 +33,7 @@ export function unpackInto(directory: string, embedded: EmbeddedAddon): string {
   makeFolder(directory);
   // Before it is written: those of earlier versions may be what fills the disk.
   removeLeftovers(directory, (name) => name !== path.basename(file), createSystemClock(0).now());
-  const own = `${file}.${randomBytes(4).toString('hex')}`;
-  writeFileDurably(own, embedded.read(), 0o700);
-  renameSync(own, file);
+  writeFileDurably(file, embedded.read(), 0o700);
   return file;
 }
 
