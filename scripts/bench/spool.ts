@@ -65,7 +65,7 @@ async function measure(layout: StorageLayout, load: Load): Promise<void> {
   const spool = createSpool({
     clock,
     log: quiet,
-    settings: { ...spoolSettings.parse({}), minFreeBytes: 0 },
+    settings: { ...spoolSettings().parse({}), minFreeBytes: 0 },
     directory,
     key: randomBytes(32),
     nativeBinding: null,

@@ -23,7 +23,7 @@ export async function fillSpool(dataDir: string, count: number): Promise<void> {
   const spool = createSpool({
     clock,
     log: createQuietLog(),
-    settings: { ...spoolSettings.parse({}), minFreeBytes: 0 },
+    settings: { ...spoolSettings().parse({}), minFreeBytes: 0 },
     directory: dataDir,
     key: openBoxKey(dataDir),
     nativeBinding: null,

@@ -72,7 +72,7 @@ export function createLoadSites(options: SitesOptions): LoadSites {
         figures.waits += 1;
         return random();
       },
-      settings: { ...mqttSettings.parse({ url: options.url }), ca },
+      settings: { ...mqttSettings().parse({ url: options.url }), ca },
       site: () => ({
         ...{ id: siteId(number), name: `Office ${number}`, version: '0.1.0', host: `box-${number}` },
         ...{ config: 'c0ffee', url: null, routes: ['mailbox', 'direct'] },

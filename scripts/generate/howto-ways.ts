@@ -212,7 +212,7 @@ interface JsonSchema {
 
 function answerRows(): string[] {
   // The output of z.toJSONSchema is JSON Schema; these are the parts of it that are read here.
-  const schema = z.toJSONSchema(answersSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  const schema = z.toJSONSchema(answersSchema(), { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   return rowsOf(schema, '');
 }
 

@@ -7,7 +7,7 @@ import { profileSchema } from '../../src/profiles/types.ts';
 
 /** What editors complete and check a profile.json by. */
 export function renderProfileSchema(): string {
-  const schema = z.toJSONSchema(profileSchema, { io: 'input' });
+  const schema = z.toJSONSchema(profileSchema(), { io: 'input' });
   return `${JSON.stringify({ ...schema, title: 'A device profile of Scanferry' }, null, 2)}\n`;
 }
 

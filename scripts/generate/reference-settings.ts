@@ -10,7 +10,7 @@ interface Row {
 }
 
 export function renderSettings(): string {
-  const rows = rowsOf(configSchema, '');
+  const rows = rowsOf(configSchema(), '');
   return [
     '# Settings',
     '',

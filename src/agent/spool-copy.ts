@@ -56,7 +56,7 @@ export async function copyRestingSpool(
   const spool = createSpool({
     ...{ log, startWorker, directory: dataDir, clock },
     ...{
-      settings: spoolSettings.parse({}),
+      settings: spoolSettings().parse({}),
       key: openBoxKey(dataDir),
       nativeBinding: unpackNativeAddon(dataDir),
     },
@@ -76,7 +76,7 @@ export function inspectRestingSpool(dataDir: string): { found: unknown; events: 
     directory: dataDir,
     // Only bodies are sealed, and none is read.
     boxKey: readBoxKey(dataDir) ?? Buffer.alloc(SEAL_KEY_BYTES),
-    maxBytes: spoolSettings.parse({}).maxBytes,
+    maxBytes: spoolSettings().parse({}).maxBytes,
     nativeBinding: unpackNativeAddon(dataDir),
     latestEvents: LIMITS.supportEventsMax,
   });

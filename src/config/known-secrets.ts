@@ -49,7 +49,7 @@ function secretsOfConfig(
     if (typeof raw === 'string') found.push(raw);
     else if (typeof raw === 'object' && raw !== null) Object.values(raw).forEach(takeAll);
   };
-  walk(configSchema, data, [], {
+  walk(configSchema(), data, [], {
     file: (raw) => raw,
     // A key that is not known may be a misspelt one of a secret; its own words can't be told from it.
     unknown: (raw) => raw,

@@ -1,16 +1,16 @@
 /** Reads a config file: every problem at once, each with its line, key and what was expected. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type * as z from 'zod';
 import { isMissing, OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import type { OutputOf } from '../core/settings.ts';
 import { checkCertificates } from './certificates.ts';
 import { PROBLEMS } from './errors.ts';
 import { describeIssue } from './issues.ts';
 import { type ConfigPath, type ConfigProblem, formatKey, formatProblem } from './problems.ts';
 import { isRecord, resolveMarked } from './resolve.ts';
 import { checkRules } from './rules.ts';
-import { type Config, configSchema } from './schema.ts';
+import { type Config, configSchema, DEFAULT_DATA_DIR } from './schema.ts';
 import { openSecretStore } from './secret-store.ts';
 import { readYaml } from './yaml-file.ts';
 
@@ -115,9 +115,10 @@ interface ParseContext {
 function parse(
   raw: Record<string, unknown>,
   { baseDir, env, add, onFile }: ParseContext,
-): z.output<typeof configSchema> | null {
+): OutputOf<typeof configSchema> | null {
   const reported = new Set<string>();
-  const resolved = resolveMarked(configSchema, raw, {
+  const schema = configSchema();
+  const resolved = resolveMarked(schema, raw, {
     ...{ baseDir, env, onFile },
     readSecret: secretReader(raw['dataDir']),
     problem: (severity, at, message) => {
@@ -125,9 +126,9 @@ function parse(
       add(severity, at, message);
     },
   });
-  const parsed = configSchema.safeParse(resolved);
+  const parsed = schema.safeParse(resolved);
   if (parsed.success) return parsed.data;
-  const sentences = parsed.error.issues.flatMap((issue) => describeIssue(issue, resolved, configSchema));
+  const sentences = parsed.error.issues.flatMap((issue) => describeIssue(issue, resolved, schema));
   for (const { path: at, message } of sentences) {
     if (!reported.has(formatKey(at))) add('error', at, message);
   }
@@ -146,8 +147,6 @@ function withDataDir(
     ? { ...data, dataDir: path.resolve(baseDir, given) }
     : data;
 }
-
-const DEFAULT_DATA_DIR = configSchema.shape.dataDir.def.defaultValue;
 
 /** The store is opened only if a secret is asked for: a check must not create files. */
 function secretReader(dataDir: unknown): (name: string) => string | undefined {

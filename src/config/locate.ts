@@ -6,7 +6,7 @@ import { describeError } from '../core/log.ts';
 import { PROBLEMS } from './errors.ts';
 import { formatProblem } from './problems.ts';
 import { isRecord } from './resolve.ts';
-import { configSchema } from './schema.ts';
+import { DEFAULT_DATA_DIR } from './schema.ts';
 import { readYaml } from './yaml-file.ts';
 
 export interface LocateOptions {
@@ -16,7 +16,6 @@ export interface LocateOptions {
 }
 
 const DEFAULT_CONFIG = '/etc/scanferry/scanferry.yaml';
-const DEFAULT_DATA_DIR = configSchema.shape.dataDir.def.defaultValue;
 
 export function locateConfig(options: LocateOptions): string {
   return path.resolve(options.config ?? options.env['SCANFERRY_CONFIG'] ?? DEFAULT_CONFIG);

@@ -23,7 +23,7 @@ export function showConfig(file: string): ShownConfig {
   const { data } = readYaml(file, text);
   if (!isRecord(data)) return { problem: 'the config is no YAML with keys in it' };
   return {
-    data: walk(configSchema, data, [], {
+    data: walk(configSchema(), data, [], {
       file: (raw) => (typeof raw === 'string' && !raw.includes('\n') ? raw : UNKNOWN),
       secret: showSecret,
       unknown: () => UNKNOWN,

@@ -1,7 +1,7 @@
 /** The devices that a person has let in, kept in the spool: they survive a restart and are part of a backup. */
 import * as z from 'zod';
 import { normaliseAddress } from '../intake/addresses.ts';
-import { type DeviceSettings, deviceSettings } from '../intake/settings.ts';
+import type { DeviceSettings } from '../intake/settings.ts';
 import { FACTS_ROOM } from './facts.ts';
 import type { DevicesSpool } from './types.ts';
 
@@ -52,7 +52,7 @@ export function createApprovedDevices(spool: DevicesSpool): ApprovedDevices {
 
 /** As it would stand in the config. */
 function settingsOf({ id, address, name, profile }: ApprovedDevice): DeviceSettings {
-  return deviceSettings.parse({ id, address, name, profile });
+  return { id, address, name, profile };
 }
 
 /** Devices of the config first; an approved one whose id or address the config names has its word no longer. */

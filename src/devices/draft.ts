@@ -168,7 +168,7 @@ function vectorOf(
   signals: DeviceSignals,
   { catalogue, parent, source }: DraftFacts & { source: string },
 ): { json: Record<string, unknown>; fault: string | null } {
-  const parsed = profileSchema.safeParse(base);
+  const parsed = profileSchema().safeParse(base);
   if (!parsed.success) return { json: {}, fault: parsed.error.message };
   const whole = parent === null ? parsed.data : inherit(parsed.data, parent);
   const found = createIdentifier(new Map(catalogue).set(whole.id, whole))(signals);

@@ -103,7 +103,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
  * @param allowed those of the config; null where there is no config yet, and the person's word is enough.
  */
 export function networksOf(asked: string | undefined, allowed: readonly string[] | null): readonly string[] {
-  if (asked !== undefined && !networkSetting.safeParse(asked).success) {
+  if (asked !== undefined && !networkSetting().safeParse(asked).success) {
     throw new OperatorError(PROBLEMS.badNetwork(asked), { exitCode: 2 });
   }
   const networks = asked === undefined ? (allowed ?? []) : [asked];

@@ -33,8 +33,9 @@ export function checkProfiles(files: readonly CatalogueFile[], known: readonly R
   const beside = known.filter(({ path }) => !own.has(path));
   const { catalogue, faults } = readCatalogue([...beside, ...raw]);
   const wrong = new Set(faults.map(({ path }) => path));
+  const schema = profileSchema();
   const sound = raw.flatMap(({ path, json }) => {
-    const parsed = wrong.has(path) ? null : profileSchema.safeParse(json);
+    const parsed = wrong.has(path) ? null : schema.safeParse(json);
     return parsed?.success === true ? [{ path, profile: parsed.data }] : [];
   });
   const shape = sound.flatMap(({ path, profile }) => at(path, profileFaults(profile)));

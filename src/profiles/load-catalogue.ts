@@ -40,8 +40,9 @@ function throwFaults(faults: readonly ProfileFault[]): void {
 export function readCatalogue(raw: readonly RawProfile[]): { catalogue: Catalogue; faults: ProfileFault[] } {
   const files = new Map<string, ProfileFile>();
   const faults: ProfileFault[] = [];
+  const schema = profileSchema();
   for (const { path, json } of raw) {
-    const parsed = profileSchema.safeParse(json);
+    const parsed = schema.safeParse(json);
     if (!parsed.success) {
       faults.push(...parsed.error.issues.map((issue) => ({ path, message: issueInWords(issue) })));
       continue;

@@ -25,10 +25,11 @@ export function evidenceOf(source: string) {
 }
 
 /** A claim without a source does not enter a profile. */
-export const evidenceSchema = z.strictObject({
-  field: z
-    .string()
-    .min(1)
-    .describe('Path of the claim in this profile, such as tls.mode; it covers all that lies below.'),
-  ...evidenceOf('Document, thread or capture that shows it.'),
-});
+export const evidenceSchema = () =>
+  z.strictObject({
+    field: z
+      .string()
+      .min(1)
+      .describe('Path of the claim in this profile, such as tls.mode; it covers all that lies below.'),
+    ...evidenceOf('Document, thread or capture that shows it.'),
+  });

@@ -22,7 +22,7 @@ export interface Question {
 
 export type Read = { value: unknown } | { problem: string };
 
-const { shape } = answersSchema;
+const { shape } = answersSchema();
 const NEEDED = 'An answer is needed here; ? explains.';
 const NONE = 'none';
 

@@ -32,7 +32,7 @@ function outside(profiles: Catalogue = new Map()) {
   const conversation = createConversation(
     {
       ...{ clock, log, spool, hostname: 'scanferry.local' },
-      policy: createPolicy(intakeSettings.parse({}), devices),
+      policy: createPolicy(intakeSettings().parse({}), devices),
       signIn: createSignIn({ clock, devices }),
       refusals: createRefusals({ clock, log, spool }),
       messages: createWindowCounter(clock, 1000),

@@ -22,7 +22,7 @@ const roaming = device({
   senders: ['scan@contoso.com'],
 });
 const settings = (extra: Record<string, unknown> = {}) =>
-  intakeSettings.parse({
+  intakeSettings().parse({
     trustedNetworks: ['192.168.50.0/24', 'fd00:50::/32'],
     maxMessageBytes: 10_000,
     ...extra,

@@ -42,7 +42,7 @@ export async function openRoom(settings: Record<string, unknown> | null = {}): P
   const log = createQuietLog();
   const room: Pick<Room, 'config' | 'pauses' | 'unreachable'> = {
     config: {
-      settings: settings === null ? null : noticeSettings.parse({ to: [IT], ...settings }),
+      settings: settings === null ? null : noticeSettings().parse({ to: [IT], ...settings }),
       siteName: 'Berlin HQ',
       hostname: 'scanferry.contoso.com',
       defaultFrom: 'scanner@contoso.com',

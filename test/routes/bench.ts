@@ -59,7 +59,7 @@ export async function startBench(): Promise<Bench> {
   const bench: Bench = {
     ...{ clock, log, sandbox, addresses, facts, deps, mailbox },
     route(settings, own) {
-      const route = createRoute(routeSettings.parse({ ca: pem(addresses.caPem), ...settings }), {
+      const route = createRoute(routeSettings().parse({ ca: pem(addresses.caPem), ...settings }), {
         ...deps,
         ...own,
       });

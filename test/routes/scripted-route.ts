@@ -30,7 +30,7 @@ export function scriptedRoute(
   let others = 0;
   const defaults = { id: 'scripted', kind: 'direct-send', domain: 'contoso.com', host, port };
   const secrets = auth === undefined ? {} : { auth: withSecrets(auth) };
-  const settings = routeSettings.parse(withoutUndefined({ ...defaults, ...rest, ...secrets }));
+  const settings = routeSettings().parse(withoutUndefined({ ...defaults, ...rest, ...secrets }));
   if (token !== undefined && settings.kind === 'submission' && settings.auth.kind === 'oauth') {
     const { authority, scope } = signInPlace(settings.auth);
     const holder = JSON.stringify([authority.href, settings.auth.clientId, scope]);

@@ -7,7 +7,7 @@ import { lookInto } from './raw-database.ts';
 
 const open = spoolsOfThisFile();
 const MIB = 1024 ** 2;
-const settings = { ...spoolSettings.parse({}), minFreeBytes: 0 };
+const settings = { ...spoolSettings().parse({}), minFreeBytes: 0 };
 
 it('refuses beyond a smaller quota at once, and takes more under a larger one', async () => {
   const test = await open();

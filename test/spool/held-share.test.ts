@@ -59,7 +59,7 @@ describe('a full share', () => {
   test('grows with the quota', async () => {
     const test = await open({ settings: { maxBytes: MIB } });
     await expect(acceptTestMessage(test, HELD, randomBytes(MIB))).rejects.toMatchObject(REFUSED);
-    await test.spool.configure({ ...spoolSettings.parse({}), minFreeBytes: 0, maxBytes: 4 * MIB });
+    await test.spool.configure({ ...spoolSettings().parse({}), minFreeBytes: 0, maxBytes: 4 * MIB });
     await acceptTestMessage(test, HELD, randomBytes(MIB));
   });
 });

@@ -52,7 +52,7 @@ export async function openTestSpool(options: TestSpoolOptions = {}): Promise<Tes
   const spool = createSpool({
     clock,
     log,
-    settings: { ...spoolSettings.parse({}), minFreeBytes: 0, ...options.settings },
+    settings: { ...spoolSettings().parse({}), minFreeBytes: 0, ...options.settings },
     directory,
     key,
     nativeBinding: null,

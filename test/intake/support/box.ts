@@ -77,7 +77,7 @@ async function makeAuthority(): Promise<TestAuthority> {
 /** A device entry; `password` may be a plain text. */
 export function device(entry: Record<string, unknown>): DeviceSettings {
   const login = entry['login'] as { user: string; password: string } | undefined;
-  return deviceSettings.parse(
+  return deviceSettings().parse(
     login ? { ...entry, login: { user: login.user, password: createSecret(login.password) } } : entry,
   );
 }
@@ -94,7 +94,7 @@ export async function startBox(options: BoxOptions = {}): Promise<Box> {
   }));
   const intake = createIntake({
     ...{ clock, log, spool: watched.spool, certificate: (await testAuthority()).certificate },
-    settings: intakeSettings.parse({
+    settings: intakeSettings().parse({
       ...{ listeners, trustedNetworks: ['127.0.0.0/8'], unknownDevices: 'accept' },
       ...options.settings,
     }),

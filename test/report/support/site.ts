@@ -91,7 +91,7 @@ export async function startTestSite(options: TestSiteOptions): Promise<TestSite>
         return () => listeners.delete(listener);
       },
     },
-    settings: mqttSettings.parse({ url: options.url, ...options.settings }),
+    settings: mqttSettings().parse({ url: options.url, ...options.settings }),
     site: () => ({
       ...{ id: options.id ?? 'berlin-hq', name: 'Berlin HQ', version: '1.2.3', host: 'box', config: 'abc' },
       ...{ url: null, routes: ['mail-box'], devices: [{ id: 'copier-2f', name: 'copier-2f' }] },
