@@ -6,7 +6,7 @@ import path from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type BuildOptions, build, type Metafile, type Plugin, transform } from 'esbuild';
 import { ASSET_FILES } from '../src/pages/assets.ts';
-import { INDEX_BYTES_MAX } from '../src/program/bundle-parts.ts';
+import { digestOf, INDEX_BYTES_MAX } from '../src/program/bundle-parts.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const OUT_FILE = path.join(ROOT, 'dist/scanferry.cjs');
@@ -31,23 +31,20 @@ function packAsset(from: string): string {
   return readFileSync(path.resolve(ROOT, 'src/pages', from)).toString('base64');
 }
 
-const IMPORT_PARTS = `import { readPart } from './bundle-parts.ts';`;
-
 /** Replaces src/program/native-embedded.ts by a module that reads the addons among the parts of the bundle. */
 const embedAddons: Plugin = {
   name: 'embed-addons',
   setup(context) {
-    context.onLoad({ filter: /\/src\/program\/native-embedded\.ts$/ }, ({ path: file }) => ({
+    context.onLoad({ filter: /\/src\/program\/native-embedded\.ts$/ }, () => ({
       loader: 'js',
-      resolveDir: path.dirname(file),
-      contents: `${IMPORT_PARTS}export const EMBEDDED_ADDONS = {${TARGETS.map(describeAddon).join()}};`,
+      contents: `export const EMBEDDED_ADDONS = {${TARGETS.map(describeAddon).join()}};`,
     }));
   },
 };
 
 function describeAddon(target: string): string {
   const sha256 = createHash('sha256').update(addonOf(target)).digest('hex');
-  return `"${target}":{sha256:"${sha256}",read:()=>readPart("${target}")}`;
+  return `"${target}":{sha256:"${sha256}",read:()=>require("part:${target}")}`;
 }
 
 function addonOf(target: string): Buffer {
@@ -55,17 +52,22 @@ function addonOf(target: string): Buffer {
   return readFileSync(path.join(path.dirname(packageFile), 'prebuilds', `${target}.node`));
 }
 
-/** Replaces src/program/worker-embedded.ts by a module that reads the thread's program among the parts of the bundle. */
-const embedWorker: Plugin = {
-  name: 'embed-worker',
-  setup(context) {
-    context.onLoad({ filter: /\/src\/program\/worker-embedded\.ts$/ }, ({ path: file }) => ({
-      loader: 'js',
-      resolveDir: path.dirname(file),
-      contents: `${IMPORT_PARTS}export const embeddedWorker = () => readPart("worker").toString("latin1");`,
-    }));
-  },
-};
+/** Replaces the module that stands for the program of a thread by one that reads it among the parts of the bundle. */
+function embedThread(part: string, { file, name }: { file: RegExp; name: string }): Plugin {
+  return {
+    name: `embed-${part}`,
+    setup(context) {
+      context.onLoad({ filter: file }, () => ({
+        loader: 'js',
+        contents: `export const ${name} = () => require("part:${part}").toString("latin1");`,
+      }));
+    },
+  };
+}
+
+const embedThreads = [
+  embedThread('worker', { file: /\/src\/program\/worker-embedded\.ts$/, name: 'embeddedWorker' }),
+];
 
 /** Time of the build; SOURCE_DATE_EPOCH (seconds) makes it reproducible. */
 function buildTime(): string {
@@ -126,7 +128,8 @@ async function bundleProgram(): Promise<{ modules: Record<string, Buffer>; metaf
       'import.meta.filename': 'undefined',
       BUILD_TIME: JSON.stringify(buildTime()),
     },
-    plugins: [embedAddons, embedAssets, embedWorker],
+    external: ['part:*'],
+    plugins: [embedAddons, embedAssets, ...embedThreads],
   });
   const modules = outputFiles.map(async ({ path: file, text }) => {
     return [`./${path.relative(outdir, file)}`, asPart(await toCommonJs(text))];
@@ -159,7 +162,7 @@ function withParts(head: string, parts: Readonly<Record<string, Buffer>>): strin
   const index: string[] = [];
   for (const [name, content] of Object.entries(parts)) {
     const packed = brotliCompressSync(content, { params }).toString('base64');
-    index.push(`${name}=${text.length + '//'.length}+${packed.length}`);
+    index.push(`${name}=${text.length + '//'.length}+${packed.length}:${digestOf(packed)}`);
     text += `//${packed}\n`;
   }
   const places = `//parts:${index.join()}\n`;

@@ -1,66 +1,67 @@
 /**
  * What dist/scanferry.cjs carries behind its head: a comment for each part, and one at the end that says where each
- * begins and how long it is. Run from source there are none.
+ * begins, how long it is and its digest. Run from source there are none.
  */
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
 
 /** The last comment is shorter; scripts/build.ts looks. */
-export const INDEX_BYTES_MAX = 8192;
+export const INDEX_BYTES_MAX = 16_384;
 
-interface PackedParts {
+export interface Parts {
   names: string[];
-  /** A part as scripts/build.ts packed it. */
+  /** A part, unpacked. Throws where the file has been overwritten since it was opened. */
   read(name: string): Buffer;
+  close(): void;
 }
 
-/** Opens the bundle for as long as `use` takes. */
-export function withParts<T>(bundle: string, use: (parts: PackedParts) => T): T {
+/**
+ * Opens the bundle, for as long as parts may be needed: where another version is put in its place, these parts are those
+ * of the opened one still, and one that is written over it is told by the digests.
+ */
+export function openParts(bundle: string): Parts {
   const file = openSync(bundle, 'r');
-  try {
-    const places = readIndex(file);
-    return use({
-      names: [...places.keys()],
-      read(name) {
-        const place = places.get(name);
-        if (place === undefined) throw new Error(`${bundle} is damaged: it has no part ${name}`);
-        return Buffer.from(readAt(file, place).toString('latin1'), 'base64');
-      },
-    });
-  } finally {
-    closeSync(file);
-  }
+  const places = readIndex(file);
+  return {
+    names: [...places.keys()],
+    read(name) {
+      const place = places.get(name);
+      if (place === undefined) throw new Error(`${bundle} is damaged: it has no part ${name}`);
+      const text = readAt(file, place);
+      if (digestOf(text) !== place.digest)
+        throw new Error(`${bundle} is damaged, or was overwritten while it ran; start Scanferry again`);
+      return brotliDecompressSync(Buffer.from(text.toString('latin1'), 'base64'));
+    },
+    close: () => closeSync(file),
+  };
 }
 
-/** Reads and unpacks one part of the file that runs. */
-export function readPart(name: string): Buffer {
-  return unpack(withParts(__filename, (parts) => parts.read(name)));
+/** What a part is recognised by, as it stands in the file. */
+export function digestOf(packed: string | Buffer): string {
+  return createHash('sha256').update(packed).digest('base64url');
 }
 
-export function unpack(packed: Buffer): Buffer {
-  return brotliDecompressSync(packed);
-}
-
-interface Place {
+interface Span {
   position: number;
   length: number;
 }
 
 /** Where each part lies; none where the end is not that of a bundle. */
-function readIndex(file: number): Map<string, Place> {
+function readIndex(file: number): Map<string, Span & { digest: string }> {
   const end = fstatSync(file).size;
   const length = Math.min(end, INDEX_BYTES_MAX);
   const tail = readAt(file, { position: end - length, length }).toString('latin1');
   const entries = /\n\/\/parts:(.*)\n$/.exec(tail)?.[1]?.split(',') ?? [];
   return new Map(
     entries.map((entry) => {
-      const [name = '', position, length] = entry.split(/[=+]/);
-      return [name, { position: Number(position), length: Number(length) }];
+      const [name = '', position, length, digest = ''] = entry.split(/[=+:]/);
+      return [name, { position: Number(position), length: Number(length), digest }];
     }),
   );
 }
 
-function readAt(file: number, { position, length }: Place): Buffer {
+function readAt(file: number, { position, length }: Span): Buffer {
   const bytes = Buffer.alloc(length);
   return bytes.subarray(0, readSync(file, bytes, 0, length, position));
 }

@@ -4,10 +4,12 @@
  */
 import path from 'node:path';
 import { compileFunction } from 'node:vm';
-import { unpack, withParts } from './bundle-parts.ts';
+import { openParts } from './bundle-parts.ts';
 
-/** How modules name each other; the other parts are read by those who need them. */
+/** How modules name each other. */
 const MODULE = './';
+/** How they name a part that is no module: they get it as a Buffer. */
+const OTHER_PART = 'part:';
 
 /** What Node.js gives a CommonJS module. */
 const GIVEN = ['exports', 'require', 'module', '__filename', '__dirname'];
@@ -19,40 +21,37 @@ interface Module {
 type Require = (name: string) => unknown;
 
 /**
- * Reads the modules of the bundle. What has not been asked for stays packed in memory, some 0.5 MiB: an agent must not
- * find modules of another version after its file has been replaced.
+ * Opens the modules of the bundle. Its file stays open: an agent must not find modules of another version after it has
+ * been replaced.
  * @param requireOther for what is not in the bundle: Node.js's own modules.
  */
 export function openModules(
   bundle: string,
   requireOther: Require,
-): { names: string[]; load(name: string): unknown } {
-  const packed = withParts(bundle, ({ names, read }) => {
-    const modules = names.filter((name) => name.startsWith(MODULE));
-    return new Map(modules.map((name) => [name, read(name)]));
-  });
+): { names: string[]; load(name: string): unknown; close(): void } {
+  const parts = openParts(bundle);
+  const modules = new Set(parts.names.filter((name) => name.startsWith(MODULE)));
   const loaded = new Map<string, Module>();
 
   function load(name: string): unknown {
     const known = loaded.get(name);
     if (known !== undefined) return known.exports;
-    const text = packed.get(name);
-    if (text === undefined) return requireOther(name);
+    if (name.startsWith(OTHER_PART)) return parts.read(name.slice(OTHER_PART.length));
+    if (!modules.has(name)) return requireOther(name);
     const module: Module = { exports: {} };
     // Before it runs: modules may need each other.
     loaded.set(name, module);
     try {
-      compileModule(name.slice(MODULE.length), { bundle, text: unpack(text) })(module, load);
+      compileModule(name.slice(MODULE.length), { bundle, text: parts.read(name) })(module, load);
     } catch (error) {
       // As in Node.js: who asks again gets the error again, and not half a module.
       loaded.delete(name);
       throw error;
     }
-    packed.delete(name);
     return module.exports;
   }
 
-  return { names: [...packed.keys()], load };
+  return { names: [...modules], load, close: parts.close };
 }
 
 /** Compiles a module; in stacks its name stands behind that of the bundle. */

@@ -1,17 +1,40 @@
 /** The program in the bundle: modules that are compiled when they are needed, some only on a rare day. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { digestOf } from '../../src/program/bundle-parts.ts';
 import { openModules } from '../../src/program/part-modules.ts';
 import { bundleFile } from '../support/bundle.ts';
 
 const requireBuiltin = createRequire('/');
 
+let close = () => {};
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'scanferry-bundle-'));
+});
+afterEach(async () => {
+  close();
+  await rm(folder, { recursive: true });
+});
+
+const open: typeof openModules = (bundle, requireOther) => {
+  const opened = openModules(bundle, requireOther);
+  close = opened.close;
+  return opened;
+};
+
+/** Packs one module, as scripts/build.ts does. */
+function packed(name: string, code: string): string {
+  const part = brotliCompressSync(code).toString('base64');
+  return `//${part}\n//parts:${name}=2+${part.length}:${digestOf(part)}\n`;
+}
+
 test('every module of the bundle finds what it needs', async () => {
-  const { names, load } = openModules(await bundleFile(), (name) => {
+  const { names, load } = open(await bundleFile(), (name) => {
     if (!name.startsWith('.')) return requireBuiltin(name);
     throw new Error(`there is no module ${name}`);
   });
@@ -31,21 +54,31 @@ test('every module of the bundle finds what it needs', async () => {
 });
 
 test('a module that fails while it runs fails for whoever asks again, too', async () => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'scanferry-bundle-'));
-  try {
-    const text = 'exports.half = 1; throw new Error("no such addon");';
-    const packed = brotliCompressSync(text).toString('base64');
-    const file = path.join(folder, 'bundle.cjs');
-    await writeFile(file, `//${packed}\n//parts:./fails.js=2+${packed.length}\n`);
-    const { load } = openModules(file, requireBuiltin);
-    for (let attempt = 0; attempt < 2; attempt++) expect(() => load('./fails.js')).toThrow('no such addon');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const file = path.join(folder, 'bundle.cjs');
+  await writeFile(file, packed('./fails.js', 'exports.half = 1; throw new Error("no such addon");'));
+  const { load } = open(file, requireBuiltin);
+  for (let attempt = 0; attempt < 2; attempt++) expect(() => load('./fails.js')).toThrow('no such addon');
+});
+
+test('after another version has taken its place, the modules are still those of the one that runs', async () => {
+  const file = path.join(folder, 'bundle.cjs');
+  await writeFile(file, packed('./version.js', 'exports.version = 1;'));
+  const { load } = open(file, requireBuiltin);
+  await writeFile(`${file}.new`, packed('./version.js', 'exports.version = 2;'));
+  await rename(`${file}.new`, file);
+  expect(load('./version.js')).toEqual({ version: 1 });
+});
+
+test('of a file that was overwritten no module is taken, and a sentence says so', async () => {
+  const file = path.join(folder, 'bundle.cjs');
+  await writeFile(file, packed('./version.js', 'exports.version = 1;'));
+  const { load } = open(file, requireBuiltin);
+  await writeFile(file, packed('./version.js', 'exports.version = 2;'));
+  expect(() => load('./version.js')).toThrow('was overwritten while it ran; start Scanferry again');
 });
 
 test('a package that is loaded later has all its names, as in Node.js itself', async () => {
-  const { names, load } = openModules(await bundleFile(), requireBuiltin);
+  const { names, load } = open(await bundleFile(), requireBuiltin);
   const exported = names.filter((name) => name.startsWith('./build-')).map(load);
   expect(exported).toContainEqual(expect.objectContaining({ connect: expect.any(Function) }));
 });

@@ -107,8 +107,6 @@ describe('rooms', () => {
 const ENTRIES = new Set([
   ...['main.ts', 'spool-thread.ts'],
   ...['program/bundle-head.ts', 'program/bundle-loader.ts'],
-  // What scripts/build.ts fills in imports it.
-  'program/bundle-parts.ts',
 ]);
 
 /** Functions and values that a file exports; types are part of what they describe. */
