@@ -67,6 +67,7 @@ function embedThread(part: string, { file, name }: { file: RegExp; name: string 
 
 const embedThreads = [
   embedThread('worker', { file: /\/src\/program\/worker-embedded\.ts$/, name: 'embeddedWorker' }),
+  embedThread('issuer', { file: /\/src\/intake\/issuer-embedded\.ts$/, name: 'embeddedIssuer' }),
 ];
 
 /** Time of the build; SOURCE_DATE_EPOCH (seconds) makes it reproducible. */
@@ -98,6 +99,7 @@ async function main(): Promise<void> {
     loader: asPart(await bundle('src/program/bundle-loader.ts')),
     ...program.modules,
     worker: asPart(await bundle('src/spool-thread.ts')),
+    issuer: asPart(await bundle('src/intake/issuer-thread.ts')),
     ...Object.fromEntries(TARGETS.map((target) => [target, addonOf(target)])),
   };
   mkdirSync(path.dirname(OUT_FILE), { recursive: true });

@@ -8,7 +8,8 @@ import { DAY_MS } from '../core/durations.ts';
 import { isMissing, OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { normaliseAddress } from './addresses.ts';
-import type { KeyAndCertificate, Period } from './issue-certificates.ts';
+import type { CertificateRequest, KeyAndCertificate, Period } from './issue-certificates.ts';
+import { askIssuer } from './issuer.ts';
 import { PROBLEMS } from './problems.ts';
 import type { ServerCertificate } from './types.ts';
 
@@ -60,8 +61,15 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
   const names = [...new Set([deps.hostname.toLowerCase(), ...deps.addresses.map(normaliseAddress)])];
   const files = (name: string) => path.join(deps.directory, name);
   const now = () => Math.max(clock.now(), EARLIEST_NOW);
-  const root = (await load('root', isUsableRoot)) ?? (await makeRoot());
-  let server = (await load('server', (pair) => isUsableServer(pair, root))) ?? (await makeServer());
+  const { root, server: loaded } = await loadOrMakeBoth();
+  let server = loaded;
+
+  async function loadOrMakeBoth(): Promise<{ root: KeyAndCertificate; server: KeyAndCertificate }> {
+    const known = await load('root', isUsableRoot);
+    if (known === null) return await makeBoth();
+    const made = await load('server', (pair) => isUsableServer(pair, known));
+    return { root: known, server: made ?? (await makeServer(known)) };
+  }
 
   async function load(
     name: string,
@@ -85,23 +93,31 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
     );
   }
 
-  async function makeRoot(): Promise<KeyAndCertificate> {
-    const { issueRoot } = await loadIssuer();
-    const made = await issueRoot(deps.hostname, period(ROOT_BACKDATE_MS, ROOT_LIFE_MS));
+  async function makeBoth(): Promise<{ root: KeyAndCertificate; server: KeyAndCertificate }> {
+    const wanted = { hostname: deps.hostname, period: period(ROOT_BACKDATE_MS, ROOT_LIFE_MS) };
+    const { root: made, server: signed } = await askIssuer({ root: wanted, server: wantedServer() });
     await writeDurably(files('root.key'), made.key, PRIVATE);
     await writeDurably(files('root.der'), new X509Certificate(made.cert).raw, PUBLIC);
     await writeDurably(files('root.pem'), made.cert, PUBLIC);
     log.info('authority.root-made', { expires: new X509Certificate(made.cert).validTo });
-    return made;
+    await keepServer(signed);
+    return { root: made, server: signed };
   }
 
-  async function makeServer(): Promise<KeyAndCertificate> {
-    const { issueServer } = await loadIssuer();
-    const made = await issueServer(root, names, period(SERVER_BACKDATE_MS, SERVER_LIFE_MS));
+  async function makeServer(signing: KeyAndCertificate): Promise<KeyAndCertificate> {
+    const made = await askIssuer({ root: signing, server: wantedServer() });
+    await keepServer(made.server);
+    return made.server;
+  }
+
+  async function keepServer(made: KeyAndCertificate): Promise<void> {
     await writeDurably(files('server.key'), made.key, PRIVATE);
     await writeDurably(files('server.pem'), made.cert, PUBLIC);
     log.info('authority.server-made', { names, expires: new X509Certificate(made.cert).validTo });
-    return made;
+  }
+
+  function wantedServer(): CertificateRequest['server'] {
+    return { names, period: period(SERVER_BACKDATE_MS, SERVER_LIFE_MS) };
   }
 
   function period(backdateMs: number, lifeMs: number): Period {
@@ -119,7 +135,7 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
 
   async function renewIfDue(): Promise<boolean> {
     if (!isDue()) return false;
-    server = await makeServer();
+    server = await makeServer(root);
     return true;
   }
 
@@ -130,11 +146,6 @@ async function loadOrMake(deps: AuthorityDeps): Promise<Authority> {
     rootDer: new X509Certificate(root.cert).raw,
     renewIfDue,
   };
-}
-
-/** What makes certificates takes 5 MiB and is needed about once a year. */
-function loadIssuer(): Promise<typeof import('./issue-certificates.ts')> {
-  return import('./issue-certificates.ts');
 }
 
 function isUsableServer(pair: KeyAndCertificate, root: KeyAndCertificate): boolean {

@@ -15,6 +15,18 @@ export interface Period {
   notAfter: Date;
 }
 
+export interface CertificateRequest {
+  /** The root that signs, or the name of the box for which one is made. */
+  root: KeyAndCertificate | { hostname: string; period: Period };
+  /** DNS names and IP addresses mixed; the first is the common name too. */
+  server: { names: readonly string[]; period: Period };
+}
+
+export interface IssuedCertificates {
+  root: KeyAndCertificate;
+  server: KeyAndCertificate;
+}
+
 const RSA = {
   name: 'RSASSA-PKCS1-v1_5',
   hash: 'SHA-256',
@@ -28,8 +40,13 @@ const SERIAL_BYTES = 16;
 
 x509.cryptoProvider.set(webcrypto as unknown as Crypto); // The same object under the browser's type name.
 
+export async function issueCertificates({ root, server }: CertificateRequest): Promise<IssuedCertificates> {
+  const signing = 'hostname' in root ? await issueRoot(root.hostname, root.period) : root;
+  return { root: signing, server: await issueServer(signing, server.names, server.period) };
+}
+
 /** A self-signed root that may sign server certificates and nothing below them. */
-export async function issueRoot(hostname: string, period: Period): Promise<KeyAndCertificate> {
+async function issueRoot(hostname: string, period: Period): Promise<KeyAndCertificate> {
   const keys = await webcrypto.subtle.generateKey(RSA, true, ['sign', 'verify']);
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     ...period,
@@ -46,8 +63,7 @@ export async function issueRoot(hostname: string, period: Period): Promise<KeyAn
   return { key: await exportKey(keys.privateKey), cert: `${root.toString('pem')}\n` };
 }
 
-/** A server certificate for `names`, DNS names and IP addresses mixed; the first is the common name too. */
-export async function issueServer(
+async function issueServer(
   root: KeyAndCertificate,
   names: readonly string[],
   period: Period,

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { OperatorError } from '../../src/core/errors.ts';
 import { type Authority, type AuthorityDeps, openAuthority } from '../../src/intake/authority.ts';
+import { askIssuer } from '../../src/intake/issuer.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { runCommand, runOrThrow } from '../support/processes.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
@@ -166,4 +167,13 @@ test('a folder that can’t be used is an error for the operator', async () => {
   const error = await openIt({ directory: file('in-the-way/ca') }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(OperatorError);
   expect((error as OperatorError).explanation.cause).toContain('ENOTDIR');
+});
+
+test('what fails in the thread that makes certificates is the error of who asked', async () => {
+  const period = { notBefore: new Date('2026-11-01'), notAfter: new Date('2027-11-01') };
+  const asked = askIssuer({
+    root: { key: 'no key', cert: 'no certificate' },
+    server: { names: ['scanferry.local'], period },
+  });
+  await expect(asked).rejects.toThrow(/PEM|ASN|DECODER|certificate/i);
 });
