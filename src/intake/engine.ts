@@ -60,7 +60,8 @@ export function createEngine(deps: EngineDeps): Engine {
 
   function createServer(isSecure: boolean): SMTPServer {
     const options: SMTPServerOptions = {
-      ...deps.certificate,
+      // Judges nobody. Left out, Node.js reads all the roots of the web: 30 ms and 1 MiB.
+      ...{ ...deps.certificate, ca: [] },
       ...{ name: deps.hostname, banner: 'Scanferry', heloResponse: '%s' },
       ...{ secure: isSecure, secured: isSecure, logger: false, disableReverseLookup: true },
       ...{ disabledCommands: DISABLED, hideENHANCEDSTATUSCODES: false },

@@ -30,6 +30,8 @@ export function createContexts(certificate: ServerCertificate): Record<Floor, Se
     cert: certificate.cert,
     honorCipherOrder: true,
     secureOptions: SECURE_OPTIONS,
+    // As in engine.ts: no device's certificate is judged.
+    ca: [],
   };
   return {
     legacy: createSecureContext({ ...common, minVersion: 'TLSv1', ciphers: LEGACY_CIPHERS }),
