@@ -23,10 +23,16 @@ export async function startAgent(
   const autoPort = await freePort();
   const config = path.join(place.folder, 'scanferry.yaml');
   await writeFile(config, configOf(place, { port, autoPort }));
-  // The shell becomes the agent, so that this process's end ends it too.
+  // The shell becomes the agent, so that this process's end ends it too. A box has no authorities of this machine: with
+  // the list of Debian in NODE_EXTRA_CA_CERTS Node.js holds 1 MiB more.
   const log = path.join(place.folder, 'agent.log');
   const agent = startProcess('sh', [
-    ...['-c', `${options.prepare ?? ':'}; log=$1; shift; exec "$@" >>"$log" 2>&1`, 'sh', log],
+    ...[
+      '-c',
+      `${options.prepare ?? ':'}; unset NODE_EXTRA_CA_CERTS; log=$1; shift; exec "$@" >>"$log" 2>&1`,
+      'sh',
+      log,
+    ],
     ...[process.execPath, BUNDLE, 'run', '--config', config],
   ]);
   const stop = () => agent.stop(20_000);
