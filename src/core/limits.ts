@@ -178,6 +178,8 @@ export const LIMITS = {
   routeReplyMaxMs: 5 * MINUTE,
   routeDataReplyMaxMs: 2 * MINUTE,
   routeDataBlockMaxMs: 3 * MINUTE,
+  /** A body up to this size is read whole before it is sent: less than one chunk of the spool, which is in memory anyway. */
+  wholeBodyBytesMax: 64 * KIB,
   /** A reply longer than this ends the connection; one of 1 MiB is still read, so that a 250 counts. */
   routeReplyBytesMax: 2 * 1024 * KIB,
   /** A connection without work is closed: a mailbox has only three, and an MX counts who stays. */

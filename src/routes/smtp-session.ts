@@ -6,6 +6,7 @@
  * was handed to the socket is known at any time.
  */
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { LIMITS } from '../core/limits.ts';
 import type { UpstreamFacts } from '../core/outcome.ts';
 import type { CertificateFacts } from './certificates.ts';
@@ -151,7 +152,9 @@ async function transfer(
     return { end, exchanges, isDotSent: wire.isComplete(), failure };
   };
   try {
-    await line.step((done) => connection.send(toNodemailer(envelope), wire.stream(line.moved), done), signal);
+    // nodemailer asks for a stream and calls nothing but what WireText has.
+    const text = wire.text(line.moved) as Readable;
+    await line.step((done) => connection.send(toNodemailer(envelope), text, done), signal);
     return ended('answered');
   } catch (error) {
     if (error instanceof AttemptAborted) return ended('aborted');

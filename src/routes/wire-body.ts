@@ -1,6 +1,9 @@
 /**
  * The body of one attempt on its way from the spool to the wire: the header block is read and may be changed, the
  * rest passes through untouched. A body that fails or ends early never gets a final dot.
+ *
+ * A short body is read whole before it goes out, and leaves in one piece: 15 KiB less garbage a message than a stream
+ * through generators. What is not as recorded takes the long way, which tells a stream that breaks from one that ends.
  */
 import { Readable } from 'node:stream';
 import { LIMITS } from '../core/limits.ts';
@@ -11,10 +14,10 @@ export interface WireBody {
   readonly header: Buffer;
   setHeader(header: Buffer): void;
   /**
-   * What goes onto the wire. It is lazy: a stream that was never read leaves the body whole for the next.
+   * What goes onto the wire. It is lazy: what was never asked for its text leaves the body whole for the next.
    * @param onChunk called as each chunk leaves.
    */
-  stream(onChunk: () => void): Readable;
+  text(onChunk: () => void): WireText;
   /** True once all bytes were handed over, so that the final dot follows. */
   isComplete(): boolean;
   /** Why the body could not be read to its end, or null. */
@@ -22,6 +25,9 @@ export interface WireBody {
   /** Releases the spool's stream. */
   close(): void;
 }
+
+/** The part of a stream that nodemailer needs: it calls `pipe` once the server wants the text. */
+export type WireText = Pick<Readable, 'pipe'>;
 
 /** The block before the empty line is longer than LIMITS.headerBytesMax, or has no end. */
 export class HeaderTooLarge extends Error {
@@ -37,7 +43,65 @@ export class HeaderTooLarge extends Error {
  * @throws HeaderTooLarge, or what the stream throws.
  */
 export async function openWireBody(source: Readable, expectedBytes: number): Promise<WireBody> {
-  const chunks: AsyncIterator<Buffer> = source[Symbol.asyncIterator]();
+  const close = () => void source.destroy();
+  if (expectedBytes > LIMITS.wholeBodyBytesMax) return openLong(source, { expectedBytes, close });
+  const bytes = await readShort(source, expectedBytes);
+  const headerEnd = findHeaderEnd(bytes) ?? bytes.length;
+  const isAsRecorded = bytes.length === expectedBytes && source.readableEnded;
+  if (isAsRecorded) return shortBody(bytes, { headerEnd, close });
+  return openLong(readAgain(bytes, source), { expectedBytes, close });
+}
+
+/** All that comes until the stream ends or fails, or until there is more of it than there should be. */
+function readShort(source: Readable, expectedBytes: number): Promise<Buffer> {
+  return new Promise((resolve) => {
+    let bytes: Buffer = Buffer.alloc(0);
+    const end = () => {
+      source.off('data', take).pause();
+      resolve(bytes);
+    };
+    const take = (chunk: Buffer) => {
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      if (bytes.length > expectedBytes) end();
+    };
+    source.on('data', take).on('error', end).on('close', end);
+  });
+}
+
+async function* readAgain(bytes: Buffer, source: Readable): AsyncGenerator<Buffer> {
+  yield bytes;
+  yield* source;
+}
+
+function shortBody(bytes: Buffer, { headerEnd, close }: { headerEnd: number; close: () => void }): WireBody {
+  const stored = bytes.subarray(0, headerEnd);
+  let header = stored;
+  let isComplete = false;
+  return {
+    header: stored,
+    setHeader: (changed) => {
+      header = changed;
+    },
+    text: (onChunk) => ({
+      pipe(target) {
+        // Before the first byte: from here on the final dot follows by itself.
+        isComplete = true;
+        target.end(header === stored ? bytes : Buffer.concat([header, bytes.subarray(headerEnd)]));
+        onChunk();
+        return target;
+      },
+    }),
+    isComplete: () => isComplete,
+    error: () => null,
+    close,
+  };
+}
+
+async function openLong(
+  source: AsyncIterable<Buffer>,
+  { expectedBytes, close }: { expectedBytes: number; close: () => void },
+): Promise<WireBody> {
+  const chunks = source[Symbol.asyncIterator]();
   const { header: stored, after } = await readHeader(chunks);
   let header = stored;
   let isComplete = false;
@@ -72,12 +136,10 @@ export async function openWireBody(source: Readable, expectedBytes: number): Pro
     setHeader: (changed) => {
       header = changed;
     },
-    stream: (onChunk) => Readable.from(watched(onChunk), { objectMode: false }),
+    text: (onChunk) => Readable.from(watched(onChunk), { objectMode: false }),
     isComplete: () => isComplete,
     error: () => failure,
-    close: () => {
-      source.destroy();
-    },
+    close,
   };
 }
 
