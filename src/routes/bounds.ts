@@ -1,6 +1,6 @@
 /** Waits that end: by the result, by the clock, or by the signal to stop. */
 import type { Clock } from '../core/clock.ts';
-import { AttemptAborted, throwIfAborted } from './failure.ts';
+import { AttemptAborted } from './failure.ts';
 
 export interface Bounds {
   clock: Clock;
@@ -16,15 +16,14 @@ export async function within<T>(
   { clock, signal }: Bounds,
   { limitMs, onTimeout }: { limitMs: number; onTimeout: () => Error },
 ): Promise<T> {
-  // The loser of the race is still handled, so a late failure is no unhandled rejection.
-  work.catch(() => {});
-  throwIfAborted(signal);
-  const ended = Promise.withResolvers<never>();
+  const ended = Promise.withResolvers<T>();
+  work.then(ended.resolve, ended.reject);
+  if (signal.aborted) ended.reject(new AttemptAborted());
   const timer = clock.schedule(limitMs, () => ended.reject(onTimeout()));
   const onAbort = () => ended.reject(new AttemptAborted());
-  signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort);
   try {
-    return await Promise.race([work, ended.promise]);
+    return await ended.promise;
   } finally {
     timer.cancel();
     signal.removeEventListener('abort', onAbort);

@@ -11,38 +11,45 @@ export interface IdleSessions {
   stop(): void;
 }
 
+interface Kept {
+  session: SmtpSession;
+  until: number;
+}
+
 /** @param sessionsMax no more are kept than the route may have open. */
 export function createIdleSessions(clock: Clock, sessionsMax: number): IdleSessions {
-  const kept = new Map<SmtpSession, Timer>();
+  /** The longest kept first. */
+  const kept: Kept[] = [];
+  /** Fires when the first of those that were kept then is due, whether it has been taken meanwhile or not. */
+  let timer: Timer | null = null;
   let isStopped = false;
 
-  function forget(session: SmtpSession): void {
-    kept.get(session)?.cancel();
-    kept.delete(session);
+  function watch(): void {
+    const [oldest] = kept;
+    if (timer !== null || oldest === undefined) return;
+    timer = clock.schedule(oldest.until - clock.monotonicMs(), () => {
+      timer = null;
+      while (kept[0] !== undefined && kept[0].until <= clock.monotonicMs()) kept.shift()?.session.quit();
+      watch();
+    });
   }
 
   return {
     take() {
-      for (const session of [...kept.keys()].reverse()) {
-        forget(session);
-        if (session.isOpen()) return session;
+      for (let last = kept.pop(); last !== undefined; last = kept.pop()) {
+        if (last.session.isOpen()) return last.session;
       }
       return null;
     },
     keep(session) {
-      if (isStopped || isWorn(session) || kept.size >= sessionsMax) return session.quit();
-      const timer = clock.schedule(LIMITS.routeIdleMaxMs, () => {
-        forget(session);
-        session.quit();
-      });
-      kept.set(session, timer);
+      if (isStopped || isWorn(session) || kept.length >= sessionsMax) return session.quit();
+      kept.push({ session, until: clock.monotonicMs() + LIMITS.routeIdleMaxMs });
+      watch();
     },
     stop() {
       isStopped = true;
-      for (const session of [...kept.keys()]) {
-        forget(session);
-        session.quit();
-      }
+      timer?.cancel();
+      for (const { session } of kept.splice(0)) session.quit();
     },
   };
 }

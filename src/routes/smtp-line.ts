@@ -36,8 +36,6 @@ export interface SmtpLine {
   step(start: (done: Done) => void, signal: AbortSignal): Promise<void>;
   /** Tells that something moved in the running step. */
   moved(): void;
-  /** Ends the running step with a time-out. */
-  timeOut(): void;
   explain(error: unknown): Error;
   upstream(): UpstreamFacts;
   /** The certificates of the other side, its own first; empty without TLS. */
@@ -61,25 +59,26 @@ export function createLine(
 ): SmtpLine {
   const where = `${endpoint.host}:${endpoint.port}`;
   const address = socket.remoteAddress ?? null;
-  const broken = Promise.withResolvers<never>();
-  broken.promise.catch(() => {});
-  const watchdog = createWatchdog(options.clock, () => timeOut());
-  let isWaiting = false;
+  const watchdog = createWatchdog(options.clock, () => fail(connectionFailure('route.timeout', where)));
+  let running: PromiseWithResolvers<void> | null = null;
+  let broken: Error | null = null;
   const moved = () => {
-    if (isWaiting) watchdog.feed(dialogue.exchanges(), options.isBodyComplete());
+    if (running !== null) watchdog.feed(dialogue.exchanges(), options.isBodyComplete());
   };
   const dialogue = createDialogue(moved);
   const connection = new SMTPConnection(connectionOptions(socket, endpoint, { ...options, dialogue }));
   connection.on('error', fail);
-  connection.on('end', () => broken.reject(connectionFailure('route.closed', where)));
+  connection.on('end', () => breakOff(connectionFailure('route.closed', where)));
 
-  function fail(error: Error): void {
-    broken.reject(error);
-    connection.close();
+  /** What came first is the reason. */
+  function breakOff(error: Error): void {
+    broken ??= error;
+    running?.reject(broken);
   }
 
-  function timeOut(): void {
-    fail(connectionFailure('route.timeout', where));
+  function fail(error: Error): void {
+    breakOff(error);
+    connection.close();
   }
 
   const upstream = (): UpstreamFacts => ({ ...endpoint, address, tls: tlsFactsOf(connection._socket) });
@@ -89,22 +88,23 @@ export function createLine(
     dialogue,
     async step(start, signal) {
       throwIfAborted(signal);
-      const done = Promise.withResolvers<void>();
+      const step = Promise.withResolvers<void>();
       const onAbort = () => fail(new AttemptAborted());
-      signal.addEventListener('abort', onAbort, { once: true });
-      isWaiting = true;
+      signal.addEventListener('abort', onAbort);
+      running = step;
+      watchdog.begin();
       moved();
       try {
-        start((error) => (error ? done.reject(error) : done.resolve()));
-        await Promise.race([done.promise, broken.promise]);
+        start((error) => (error ? step.reject(error) : step.resolve()));
+        if (broken !== null) step.reject(broken);
+        await step.promise;
       } finally {
-        isWaiting = false;
+        running = null;
         watchdog.rest();
         signal.removeEventListener('abort', onAbort);
       }
     },
     moved,
-    timeOut,
     explain: (error) =>
       explainSessionError(error, { exchanges: dialogue.exchanges(), where, upstream: upstream() }),
     upstream,
