@@ -47,24 +47,20 @@ export async function deliver(
   const { head, recipients } = message;
   if (head.bodyBytes > way.limits.messageBytesMax)
     return tooLarge(head, recipients, way.limits.messageBytesMax);
+  const sendable = recipients.filter(isSendable);
+  if (sendable.length === recipients.length) return deliverBody(way, message, signal);
   const invalid = recipients.filter((address) => !isSendable(address));
-  const sendable = recipients.filter((address) => isSendable(address));
   const refused = sameForAll(invalid, rejected('message.address-invalid'));
   if (sendable.length === 0) return refused;
-  const report = await withBody(message, { clock: way.clock, signal }, (body) =>
-    attempt(way, { ...message, recipients: sendable }, body, signal),
-  );
+  const report = await deliverBody(way, { ...message, recipients: sendable }, signal);
   return { ...report, results: [...refused.results, ...report.results] };
 }
 
-async function withBody(
-  { head, recipients, openBody }: OutgoingMessage,
-  bounds: Bounds,
-  use: (body: WireBody) => Promise<DeliveryReport>,
-): Promise<DeliveryReport> {
+async function deliverBody(way: Way, message: OutgoingMessage, signal: AbortSignal): Promise<DeliveryReport> {
+  const { head, recipients } = message;
   let body: WireBody;
   try {
-    body = await openInTime(openBody, head.bodyBytes, bounds);
+    body = await openInTime(message.openBody, head.bodyBytes, { clock: way.clock, signal });
   } catch (error) {
     if (error instanceof AttemptAborted) return faultReport(null, null);
     if (error instanceof HeaderTooLarge) return sameForAll(recipients, rejected('message.header-too-large'));
@@ -74,7 +70,7 @@ async function withBody(
     return sameForAll(recipients, retryBecause('message.body-unreadable', false));
   }
   try {
-    return await use(body);
+    return await attempt(way, message, body, signal);
   } finally {
     body.close();
   }
@@ -155,8 +151,13 @@ async function attemptOnce(
   else session.quit();
   if (transfer.end === 'body-failed')
     way.log.error('message.body-unreadable', { message: head.id, reason: transfer.failure?.message });
+  const { kind, ownDomains } = way;
   return readTransfer(transfer, {
-    ...{ recipients, seenAddress, kind: way.kind, ownDomains: way.ownDomains, upstream: session.upstream },
+    recipients,
+    seenAddress,
+    kind,
+    ownDomains,
+    upstream: session.upstream,
     size: { bodyBytes: head.bodyBytes, bytesMax: way.limits.messageBytesMax },
   });
 }

@@ -40,6 +40,11 @@ const STAGE_OF_VERB: Record<string, Exchange['stage']> = {
   QUIT: 'quit',
 };
 
+function verbOf(command: string): string {
+  const end = command.indexOf(' ');
+  return end < 0 ? command : command.slice(0, end);
+}
+
 /** @param onProgress called at each command and each reply. */
 export function createDialogue(onProgress: () => void): Dialogue {
   let exchanges: Exchange[] = [{ stage: 'connect', reply: null }];
@@ -49,7 +54,7 @@ export function createDialogue(onProgress: () => void): Dialogue {
   function onCommand(text: string): void {
     // What is no command of the table is part of a sign-in: AUTH, or, after a 334, a line of its exchange.
     const isSignInLine = exchanges.at(-1)?.reply?.code === 334;
-    const known = isSignInLine ? 'auth' : STAGE_OF_VERB[/^\S+/.exec(text)?.[0] ?? ''];
+    const known = isSignInLine ? 'auth' : STAGE_OF_VERB[verbOf(text)];
     const stage = announced ?? known ?? 'auth';
     announced = null;
     const isFinalDueAlready = stage === 'final' && exchanges.at(-1)?.stage === 'final';

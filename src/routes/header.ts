@@ -23,12 +23,24 @@ export function findHeaderEnd(bytes: Buffer): number | null {
 /** Splits a header block; folded lines stay with their field, malformed lines are kept as they are. */
 export function parseHeader(block: Buffer): HeaderField[] {
   const fields: HeaderField[] = [];
-  for (const line of block.toString('latin1').split(/(?<=\n)/)) {
+  for (const line of linesOf(block.toString('latin1'))) {
     const previous = fields.at(-1);
     if (/^[ \t]/.test(line) && previous !== undefined) previous.raw += line;
     else fields.push({ name: /^([!-9;-~]+)[ \t]*:/.exec(line)?.[1]?.toLowerCase() ?? '', raw: line });
   }
   return fields;
+}
+
+/** Each with its line end. A regular expression that splits makes three times the garbage. */
+function linesOf(text: string): string[] {
+  const lines: string[] = [];
+  let start = 0;
+  for (let lf = text.indexOf('\n'); lf >= 0; lf = text.indexOf('\n', start)) {
+    lines.push(text.slice(start, lf + 1));
+    start = lf + 1;
+  }
+  if (start < text.length) lines.push(text.slice(start));
+  return lines;
 }
 
 /** The bytes of `fields`, every field ending in CRLF. */

@@ -10,10 +10,11 @@ const REPLY_LINE = /^([2-5]\d\d)(?:[ \t-](?:([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?
 
 /** @param text every line as received, without the final line end; kept up to LIMITS.replyTextMax. */
 export function parseReply(text: string): Reply {
-  const code = REPLY_LINE.exec(text)?.[1];
+  const [, code, enhanced] = REPLY_LINE.exec(text) ?? [];
   return {
     code: code === undefined ? UNREADABLE_CODE : Number(code),
-    enhanced: enhancedCodes(text)[0] ?? null,
+    // Where the first line has none, one that follows may.
+    enhanced: enhanced ?? enhancedCodes(text)[0] ?? null,
     text: cutReplyText(text),
   };
 }

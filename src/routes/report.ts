@@ -76,9 +76,10 @@ export function readTransfer(transfer: Transfer, context: TransferContext): Deli
     const isOwn = isPositive(mail) && reply !== null && !isPositive(reply);
     return { address, meaning: inDoubt(isOwn ? judge(reply, 'rcpt', context) : shared, transfer) };
   });
-  const results = answers.flatMap(({ address, meaning: { outcome } }) =>
-    outcome === null ? [] : [{ address, outcome }],
-  );
+  const results: DeliveryReport['results'] = [];
+  for (const { address, meaning } of answers) {
+    if (meaning.outcome !== null) results.push({ address, outcome: meaning.outcome });
+  }
   const fault = answers.find(({ meaning }) => meaning.fault !== null)?.meaning.fault ?? null;
   const outside = outsideFault(answers, context);
   return {
@@ -118,6 +119,7 @@ function splitOff(
   answers: readonly Answer[],
   context: TransferContext,
 ): DeliveryReport['results'] {
+  if (!answers.some(({ meaning }) => maySplit(meaning))) return results;
   const isDelivered = results.some(({ outcome }) => outcome.kind === 'delivered');
   const hasOutside = results.some(({ address }) => isOutside(address, context));
   const goesAtOnce = ({ meaning: { verdict } }: Answer) =>
@@ -128,6 +130,10 @@ function splitOff(
       ? { address, outcome: { ...outcome, split: true, retryAfterMs: null } }
       : { address, outcome },
   );
+}
+
+function maySplit({ verdict }: Meaning): boolean {
+  return verdict?.action === 'split' || verdict?.sparesOwnDomains === true;
 }
 
 /** Whether MAIL was not even taken, so that a kept connection may just have been too old. */

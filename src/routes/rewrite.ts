@@ -20,6 +20,8 @@ export interface SenderRule {
 }
 
 const HIDDEN_FIELDS = new Set(['bcc', 'resent-bcc']);
+/** A hidden field, or a line end that has to be mended. It may find one where there is none, inside a field. */
+const MAY_CHANGE = new RegExp(`^(?:${[...HIDDEN_FIELDS].join('|')})[ \\t]*:|(?<!\\r)\\n`, 'im');
 /** The single From is the sender now; a Sender field beside it would name a third (RFC 5322 section 3.6.2). */
 const REPLACED_FIELDS = new Set(['from', 'sender']);
 
@@ -54,8 +56,10 @@ export function shapeForMx(
   return { ...shaped, sender: author?.address ?? '' };
 }
 
-/** For routes without a mailbox: only Bcc goes. */
+/** For routes without a mailbox: only Bcc goes. Nearly every header stays as it is, and then it is not taken apart. */
 export function shapePlain(block: Buffer, sender: string): Shaped {
+  const text = block.toString('latin1');
+  if (text.endsWith('\r\n') && !MAY_CHANGE.test(text)) return { header: block, sender };
   return { header: renderHeader(visibleFields(block)), sender };
 }
 
