@@ -36,6 +36,8 @@ export interface SmtpLine {
   step(start: (done: Done) => void, signal: AbortSignal): Promise<void>;
   /** Tells that something moved in the running step. */
   moved(): void;
+  /** Does `write`; all that it writes leaves in one record of TLS. */
+  together(write: () => void): void;
   explain(error: unknown): Error;
   upstream(): UpstreamFacts;
   /** The certificates of the other side, its own first; empty without TLS. */
@@ -105,6 +107,13 @@ export function createLine(
       }
     },
     moved,
+    together(write) {
+      const socket = connection._socket;
+      if (!(socket instanceof TLSSocket)) return write();
+      socket.cork();
+      write();
+      socket.uncork();
+    },
     explain: (error) =>
       explainSessionError(error, { exchanges: dialogue.exchanges(), where, upstream: upstream() }),
     upstream,

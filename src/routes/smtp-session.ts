@@ -103,11 +103,11 @@ export async function openSession(
         throw line.explain(error);
       }
     },
-    async send(envelope, wire, signal) {
+    send(envelope, wire, signal) {
       body = wire;
       sent += 1;
       dialogue.beginMessage();
-      return await transfer(line, envelope, { wire, signal });
+      return transfer(line, envelope, { wire, signal });
     },
     async ask(sender, recipient, signal) {
       dialogue.beginMessage();
@@ -147,7 +147,7 @@ async function transfer(
   };
   try {
     // nodemailer asks for a stream and calls nothing but what WireText has.
-    const text = wire.text(line.moved) as Readable;
+    const text = wire.text(line) as Readable;
     await line.step((done) => connection.send(toNodemailer(envelope), text, done), signal);
     return ended('answered');
   } catch (error) {

@@ -15,15 +15,21 @@ export interface WireBody {
   setHeader(header: Buffer): void;
   /**
    * What goes onto the wire. It is lazy: what was never asked for its text leaves the body whole for the next.
-   * @param onChunk called as each chunk leaves.
    */
-  text(onChunk: () => void): WireText;
+  text(wire: Wire): WireText;
   /** True once all bytes were handed over, so that the final dot follows. */
   isComplete(): boolean;
   /** Why the body could not be read to its end, or null. */
   error(): Error | null;
   /** Releases the spool's stream. */
   close(): void;
+}
+
+export interface Wire {
+  /** Called as each chunk leaves. */
+  moved(): void;
+  /** Does `write`; all that it writes leaves in one record of TLS. */
+  together(write: () => void): void;
 }
 
 /** The part of a stream that nodemailer needs: it calls `pipe` once the server wants the text. */
@@ -82,12 +88,13 @@ function shortBody(bytes: Buffer, { headerEnd, close }: { headerEnd: number; clo
     setHeader: (changed) => {
       header = changed;
     },
-    text: (onChunk) => ({
+    text: ({ moved, together }) => ({
       pipe(target) {
         // Before the first byte: from here on the final dot follows by itself.
         isComplete = true;
-        target.end(header === stored ? bytes : Buffer.concat([header, bytes.subarray(headerEnd)]));
-        onChunk();
+        const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
+        together(() => target.end(header === stored ? bytes : changed()));
+        moved();
         return target;
       },
     }),
@@ -136,7 +143,7 @@ async function openLong(
     setHeader: (changed) => {
       header = changed;
     },
-    text: (onChunk) => Readable.from(watched(onChunk), { objectMode: false }),
+    text: ({ moved }) => Readable.from(watched(moved), { objectMode: false }),
     isComplete: () => isComplete,
     error: () => failure,
     close,
