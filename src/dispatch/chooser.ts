@@ -38,9 +38,12 @@ export function createChooser({ clock, lanes, routing: first }: ChooserDeps): Ch
     const choice = choose(address);
     if (choice.kind === 'impossible') return choice;
     if (choice.kind === 'wait') return { kind: 'wait' };
-    const ready = choice.among.map((id) => lanes.get(id)).filter((lane) => lane.isReady());
-    const lane = least(ready, (one) => one.load());
-    return lane === undefined ? { kind: 'wait' } : { kind: 'start', lane };
+    let free: Lane | null = null;
+    for (const id of choice.among) {
+      const lane = lanes.get(id);
+      if (lane.isReady() && (free === null || lane.load() < free.load())) free = lane;
+    }
+    return free === null ? { kind: 'wait' } : { kind: 'start', lane: free };
   }
 
   function ableLanes(rule: RoutingRule, address: string): Lane[] {

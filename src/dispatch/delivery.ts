@@ -7,12 +7,13 @@
 import { assertNever } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeError, type Log } from '../core/log.ts';
-import type { MessageId } from '../core/message.ts';
-import type { DeliveryReport } from '../core/outcome.ts';
+import type { MessageHead, MessageId } from '../core/message.ts';
+import type { DeliveryReport, RecipientOutcome } from '../core/outcome.ts';
 import type { Claim, RecipientSettlement, Settlement, Spool } from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { Holds } from './holds.ts';
 import type { Keeper } from './keeper.ts';
+import type { Lane } from './lane.ts';
 import type { Envelope, Plan } from './plan.ts';
 import { faultFor, settlementsOf, unexpectedReport } from './settlement.ts';
 import type { AttemptStart } from './types.ts';
@@ -35,7 +36,7 @@ export interface DeliveryDeps {
 }
 
 /** Runs the plan to its end; never rejects for what a route or the spool did. */
-export async function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
+export function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
   switch (plan.kind) {
     case 'attempt':
       return attempt(plan.envelope, plan.claim, deps);
@@ -52,8 +53,9 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   const { lane, ticket, recipients } = envelope;
   const begunMs = deps.clock.monotonicMs();
   const messageId = claim.head.id;
-  deps.onAttempt({ messageId, routeId: lane.route.id, recipients: recipients.map(({ address }) => address) });
-  const { report, isUsual } = await deliver(envelope, claim, deps);
+  const addresses = recipients.map(({ address }) => address);
+  deps.onAttempt({ messageId, routeId: lane.route.id, recipients: addresses });
+  const { report, isUsual } = await deliver(lane, { head: claim.head, addresses: unique(addresses) }, deps);
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
   const endedAt = deps.clock.now();
@@ -68,12 +70,10 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
     answersOwed: report.fault === null && !deps.signal.aborted,
   });
   const fault = deps.signal.aborted ? null : faultFor(recipients, settled, report);
+  const tried = { routeId: lane.route.id, startedAt, endedAt, upstream: report.upstream };
   const settlement: Settlement = {
     messageId,
-    attempt: {
-      ...{ routeId: lane.route.id, startedAt, endedAt, upstream: report.upstream },
-      ...(fault && { fault }),
-    },
+    attempt: fault ? { ...tried, fault } : tried,
     recipients: settled,
   };
   await learnSender(lane.route.id, claim, report, deps);
@@ -81,12 +81,15 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   await endClaim(settlement, deps);
 }
 
+function unique(addresses: string[]): string[] {
+  return addresses.length === 1 ? addresses : [...new Set(addresses)];
+}
+
 async function deliver(
-  { lane, recipients }: Envelope,
-  { head }: Claim,
+  lane: Lane,
+  { head, addresses }: { head: MessageHead; addresses: string[] },
   deps: DeliveryDeps,
 ): Promise<{ report: DeliveryReport; isUsual: boolean }> {
-  const addresses = [...new Set(recipients.map((recipient) => recipient.address))];
   const message = { head, recipients: addresses, openBody: () => deps.spool.openBody(head.id) };
   try {
     return { report: await lane.route.deliver(message, deps.signal), isUsual: true };
@@ -104,10 +107,14 @@ async function learnSender(
   report: DeliveryReport,
   deps: DeliveryDeps,
 ): Promise<void> {
-  const outcomes = report.results.map((result) => result.outcome);
-  if (outcomes.some((outcome) => outcome.kind === 'delivered')) deps.holds.clear(routeId, head);
-  const refusal = outcomes.find((outcome) => outcome.kind === 'hold');
-  if (!refusal) return;
+  let refusal: Extract<RecipientOutcome, { kind: 'hold' }> | null = null;
+  let isDelivered = false;
+  for (const { outcome } of report.results) {
+    if (outcome.kind === 'delivered') isDelivered = true;
+    if (outcome.kind === 'hold') refusal ??= outcome;
+  }
+  if (isDelivered) deps.holds.clear(routeId, head);
+  if (refusal === null) return;
   const held = { why: refusal.why, reply: refusal.reply?.text ?? null };
   await deps.keeper.keep({ write: 'hold', message: head.id }, () => deps.holds.hold(routeId, head, held));
 }

@@ -30,7 +30,7 @@ import { createKeeper } from './keeper.ts';
 import type { Lane } from './lane.ts';
 import { createLanes, FACTS_ROOM } from './lanes.ts';
 import { createLoop } from './loop.ts';
-import { type Plan, planClaim } from './plan.ts';
+import { planClaim } from './plan.ts';
 import type { AttemptStart, Dispatch, DispatchDeps, RouteStatus } from './types.ts';
 import { endsWithin } from './wait.ts';
 
@@ -70,7 +70,11 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const { signal } = abort;
   const watchers = new Set<(attempt: AttemptStart) => void>();
   const onAttempt = (attempt: AttemptStart) => {
-    for (const watcher of [...watchers]) watcher(attempt);
+    if (watchers.size > 0) for (const watcher of [...watchers]) watcher(attempt);
+  };
+  const planning = {
+    decide: chooser.decide,
+    findHeld: (lane: Lane, { head }: Claim) => holds.find(lane.route.id, head),
   };
   const { random } = deps;
   const told = { onAttempt, onAttempted: loop.wake };
@@ -122,14 +126,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   function start(claim: Claim): void {
-    const findHeld = (lane: Lane) => holds.find(lane.route.id, claim.head);
-    const plan = planClaim(claim, { decide: chooser.decide, findHeld });
-    carry(plan);
-  }
-
-  function carry(plan: Plan): void {
-    const { id } = plan.claim.head;
-    const end = carryOut(plan, delivery).finally(() => {
+    const { id } = claim.head;
+    const end = carryOut(planClaim(claim, planning), delivery).then(() => {
       // The spool has ended the claim by now, and the same message may be under way again.
       if (underWay.get(id) === end) underWay.delete(id);
       loop.wake();

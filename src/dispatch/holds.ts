@@ -60,6 +60,8 @@ export function createHolds(source: EventSource): Holds {
       if (senders.size > 0) await readReleases();
     },
     find(routeId, head) {
+      // Nearly always nobody is held, and naming the sender costs more than asking.
+      if (senders.size === 0) return null;
       const held = senders.get(keyOf(routeId, head));
       return held && !released.has(head.id) ? held : null;
     },
@@ -70,7 +72,7 @@ export function createHolds(source: EventSource): Holds {
       released.clear();
     },
     clear(routeId, head) {
-      senders.delete(keyOf(routeId, head));
+      if (senders.size > 0) senders.delete(keyOf(routeId, head));
       released.delete(head.id);
       if (senders.size === 0) released.clear();
     },

@@ -31,28 +31,28 @@ export type Plan =
 
 export interface PlanDeps {
   decide(address: string): Decision;
-  findHeld(lane: Lane): HeldSender | null;
+  findHeld(lane: Lane, claim: Claim): HeldSender | null;
 }
 
 /** Plans the next step of a claim; an attempt has its place on the lane taken. */
 export function planClaim(claim: Claim, deps: PlanDeps): Plan {
   const unattempted: RecipientSettlement[] = [];
-  const perLane = new Map<Lane, ClaimedRecipient[]>();
+  const due: ClaimedRecipient[] = [];
+  let lane: Lane | null = null;
   for (const recipient of claim.recipients) {
     const decision = deps.decide(recipient.address);
     if (decision.kind === 'impossible') unattempted.push(noRoute(recipient, decision.why));
     if (decision.kind !== 'start') continue;
-    const held = deps.findHeld(decision.lane);
+    const held = deps.findHeld(decision.lane, claim);
     if (held) unattempted.push(senderHeld(recipient, held));
-    else perLane.set(decision.lane, [...(perLane.get(decision.lane) ?? []), recipient]);
+    else lane ??= decision.lane;
+    if (!held && decision.lane === lane) due.push(recipient);
   }
   if (unattempted.length > 0) return { kind: 'settle', claim, recipients: unattempted };
-  for (const [lane, due] of perLane) {
-    const recipients = due.slice(0, lane.envelopeMax());
-    const ticket = lane.begin(recipients.map(({ address }) => address));
-    return { kind: 'attempt', claim, envelope: { lane, ticket, recipients } };
-  }
-  return { kind: 'wait', claim };
+  if (lane === null) return { kind: 'wait', claim };
+  const recipients = due.slice(0, lane.envelopeMax());
+  const ticket = lane.begin(recipients.map(({ address }) => address));
+  return { kind: 'attempt', claim, envelope: { lane, ticket, recipients } };
 }
 
 function noRoute({ id }: ClaimedRecipient, { code, cause }: Explanation): RecipientSettlement {

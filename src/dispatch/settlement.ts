@@ -25,12 +25,15 @@ export function settlementsOf(
   report: DeliveryReport,
   context: SettleContext,
 ): RecipientSettlement[] {
-  const outcomes = new Map(report.results.map(({ address, outcome }) => [address, outcome]));
-  return recipients.flatMap((recipient) => {
+  const outcomes = new Map<string, RecipientOutcome>();
+  for (const { address, outcome } of report.results) outcomes.set(address, outcome);
+  const settled: RecipientSettlement[] = [];
+  for (const recipient of recipients) {
     const outcome =
       outcomes.get(recipient.address) ?? (context.answersOwed ? noAnswer(context.routeId) : null);
-    return outcome ? [settle(recipient, outcome, context)] : [];
-  });
+    if (outcome) settled.push(settle(recipient, outcome, context));
+  }
+  return settled;
 }
 
 /** What the history tells of those whom a fault of the way left as they were, the first of many; null where it left nobody. */
@@ -39,9 +42,10 @@ export function faultFor(
   settled: readonly RecipientSettlement[],
   { fault }: DeliveryReport,
 ): NonNullable<Settlement['attempt']>['fault'] | null {
+  if (fault === null) return null;
   const done = new Set(settled.map(({ recipientId }) => recipientId));
   const recipientIds = recipients.map(({ id }) => id).filter((id) => !done.has(id));
-  if (fault === null || recipientIds.length === 0) return null;
+  if (recipientIds.length === 0) return null;
   const { code, cause } = fault.why;
   const named = recipientIds.slice(0, LIMITS.faultRecipientsMax);
   return { recipientIds: named, code, cause, reply: fault.reply?.text ?? null };

@@ -41,15 +41,16 @@ export function chooseRoute(
 ): Choice {
   const rule = routing.find(({ recipients }) => recipients?.includes(domainOf(recipient)) ?? true);
   if (rule === undefined) return { kind: 'impossible', why: explainMessage('message.no-rule') };
-  const able = rule.use
-    .map((entry) => [entry].flat().filter((id) => routes.get(id)?.canCarry(recipient) ?? false))
-    .filter((group) => group.length > 0);
-  if (able.length === 0) return { kind: 'impossible', why: explainMessage('message.no-route') };
-  for (const group of able) {
-    const [routeId, ...others] = group.filter((id) => isUsable(id));
-    if (routeId !== undefined) return { kind: 'use', routeId, among: [routeId, ...others] };
+  let isCarried = false;
+  for (const entry of rule.use) {
+    const group = typeof entry === 'string' ? [entry] : entry;
+    const able = group.filter((id) => routes.get(id)?.canCarry(recipient));
+    const among = able.filter((id) => isUsable(id));
+    const [routeId] = among;
+    if (routeId !== undefined) return { kind: 'use', routeId, among };
+    isCarried ||= able.length > 0;
   }
-  return { kind: 'wait', rule };
+  return isCarried ? { kind: 'wait', rule } : { kind: 'impossible', why: explainMessage('message.no-route') };
 }
 
 /**
