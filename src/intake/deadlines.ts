@@ -25,13 +25,11 @@ export interface Waits {
   dataIdleMaxMs: number;
 }
 
-interface DataProgress {
-  startedAt: number;
-  bytes: number;
-  longestPauseMs: number;
+/** A limit that runs: when it is hit, by the monotonic clock, and the code it has then. */
+interface Limit {
+  at: number;
+  code: ReplyCode | SilentCode;
 }
-
-type Expiry = { afterMs: number } | { code: ReplyCode | SilentCode };
 
 /** `onExpire` is called once, with the code of the limit that was hit. */
 export function createDeadlines(
@@ -40,69 +38,76 @@ export function createDeadlines(
   onExpire: (code: ReplyCode | SilentCode) => void,
 ): Deadlines {
   const openedAt = clock.monotonicMs();
+  const session: Limit = { at: openedAt + LIMITS.sessionMaxMs, code: 'intake.session-timeout' };
   let phase: DeadlinePhase = 'command';
   let lastAt = openedAt;
-  let data: DataProgress = { startedAt: openedAt, bytes: 0, longestPauseMs: 0 };
+  /** Of the phase that runs, for DATA. */
+  let startedAt = openedAt;
+  let bytes = 0;
+  let longestPauseMs = 0;
   const gaps = { commandMs: 0, dataMs: 0 };
   let hasWaited = false;
   let isStopped = false;
-  let timer: Timer = clock.schedule(0, check);
+  let timer: Timer | null = null;
+  let timerAt = Number.POSITIVE_INFINITY;
+  arm();
 
   /** The silence that ends now; of a command counts the wait for its first byte. */
-  function noteGap(): void {
-    const silenceMs = clock.monotonicMs() - lastAt;
+  function noteGap(silenceMs: number): void {
     if (phase === 'data') gaps.dataMs = Math.max(gaps.dataMs, silenceMs);
     if (phase === 'command' && !hasWaited) gaps.commandMs = Math.max(gaps.commandMs, silenceMs);
     hasWaited = true;
-  }
-
-  function within(limitMs: number, since: number, code: ReplyCode | SilentCode): Expiry {
-    const leftMs = since + limitMs - clock.monotonicMs();
-    return leftMs > 0 ? { afterMs: leftMs } : { code };
   }
 
   /**
    * Bytes buy time at the minimum rate. The longest pause is free, up to the idle limit: a device scans page by
    * page while it sends (docs/reference/quirks.md Q19), but one that trickles never pays for a second pause.
    */
-  function dataExpiry(): Expiry {
-    const now = clock.monotonicMs();
-    const pauseMs = Math.max(data.longestPauseMs, now - lastAt);
-    const paidMs = (data.bytes / LIMITS.dataBytesPerSecondMin) * 1000;
-    const rate = within(LIMITS.dataRateGraceMs + pauseMs + paidMs, data.startedAt, 'intake.data-too-slow');
-    return sooner(within(waits.dataIdleMaxMs, lastAt, 'intake.data-timeout'), rate);
+  function dataLimit(): Limit {
+    const pauseMs = Math.max(longestPauseMs, clock.monotonicMs() - lastAt);
+    const paidMs = (bytes / LIMITS.dataBytesPerSecondMin) * 1000;
+    return sooner(
+      { at: lastAt + waits.dataIdleMaxMs, code: 'intake.data-timeout' },
+      { at: startedAt + LIMITS.dataRateGraceMs + pauseMs + paidMs, code: 'intake.data-too-slow' },
+    );
   }
 
-  function phaseExpiry(): Expiry | null {
+  function nextLimit(): Limit {
     switch (phase) {
       case 'handshake':
-        return within(LIMITS.tlsHandshakeMaxMs, lastAt, 'intake.tls-timeout');
+        return sooner({ at: lastAt + LIMITS.tlsHandshakeMaxMs, code: 'intake.tls-timeout' }, session);
       case 'command':
-        return within(waits.commandIdleMaxMs, lastAt, 'intake.command-timeout');
+        return sooner({ at: lastAt + waits.commandIdleMaxMs, code: 'intake.command-timeout' }, session);
       case 'data':
-        return dataExpiry();
+        return sooner(dataLimit(), session);
       case 'reply':
-        return null;
+        return session;
     }
   }
 
   function check(): void {
     if (isStopped) return;
-    const session = within(LIMITS.sessionMaxMs, openedAt, 'intake.session-timeout');
-    const own = phaseExpiry();
-    const next = own === null ? session : sooner(own, session);
-    if ('afterMs' in next) {
-      timer = clock.schedule(next.afterMs, check);
+    timerAt = Number.POSITIVE_INFINITY;
+    const next = nextLimit();
+    if (next.at > clock.monotonicMs()) {
+      arm();
       return;
     }
     isStopped = true;
-    noteGap();
+    noteGap(clock.monotonicMs() - lastAt);
     onExpire(next.code);
   }
 
-  function rearm(): void {
-    timer.cancel();
-    timer = clock.schedule(0, check);
+  /**
+   * One timer runs on through the phases and looks again when it fires; only a limit that comes before it needs
+   * another. A new one for each phase was 7 KiB of garbage a message.
+   */
+  function arm(): void {
+    const { at } = nextLimit();
+    if (isStopped || at >= timerAt) return;
+    timer?.cancel();
+    timerAt = at;
+    timer = clock.schedule(at - clock.monotonicMs(), check);
   }
 
   return {
@@ -110,28 +115,27 @@ export function createDeadlines(
       phase = next;
       hasWaited = false;
       lastAt = clock.monotonicMs();
-      data = { startedAt: lastAt, bytes: 0, longestPauseMs: 0 };
-      rearm();
+      startedAt = lastAt;
+      bytes = 0;
+      longestPauseMs = 0;
+      arm();
     },
-    received(bytes) {
+    received(more) {
       const now = clock.monotonicMs();
-      noteGap();
-      data.longestPauseMs = Math.max(data.longestPauseMs, now - lastAt);
-      data.bytes += bytes;
+      noteGap(now - lastAt);
+      longestPauseMs = Math.max(longestPauseMs, now - lastAt);
+      bytes += more;
       // Handshake and command are timed as a whole: sent byte by byte they get no more time.
       if (phase === 'data') lastAt = now;
     },
-    gaps: () => ({ ...gaps }),
+    gaps: () => gaps,
     stop() {
       isStopped = true;
-      timer.cancel();
+      timer?.cancel();
     },
   };
 }
 
-/** A limit that was hit comes before one that was not. */
-function sooner(a: Expiry, b: Expiry): Expiry {
-  if ('code' in a) return a;
-  if ('code' in b) return b;
-  return a.afterMs <= b.afterMs ? a : b;
+function sooner(a: Limit, b: Limit): Limit {
+  return a.at <= b.at ? a : b;
 }
