@@ -24,7 +24,7 @@ import type { DeviceSettings } from './settings.ts';
 import type { Mechanism, SignedIn, SignIn } from './sign-in.ts';
 import type { Treatment } from './treatment.ts';
 import type { Unfinished } from './unfinished.ts';
-import { shownVerb } from './verbs.ts';
+import { firstWord, shownVerb } from './verbs.ts';
 import type { CommandVerdict } from './wire.ts';
 
 export interface ConversationDeps {
@@ -58,7 +58,7 @@ export interface ConversationFacts {
 }
 
 export interface Conversation extends Dialogue {
-  onCommand(line: Buffer): CommandVerdict;
+  onCommand(line: string): CommandVerdict;
   onReply(verb: string, reply: string): string;
   /** TLS is up. Everything said before is forgotten (RFC 3207 4.2). */
   secured(tls: TlsFacts): void;
@@ -161,13 +161,14 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   const commandFacts: CommandFacts = { address, hostname: deps.hostname, tolerates };
 
   function note(quirks: readonly QuirkId[]): void {
+    if (quirks.length === 0) return;
     observer.quirks(quirks);
-    if (quirks.length > 0) deps.log.debug('session.quirks', { address, device: deviceId(), quirks });
+    deps.log.debug('session.quirks', { address, device: deviceId(), quirks });
   }
 
   function smoothed({ line, quirks }: SmoothedCommand): CommandVerdict {
     note(quirks);
-    return { kind: 'pass', line: Buffer.from(`${line}\r\n`, 'latin1') };
+    return { kind: 'pass', line };
   }
 
   function onPath(text: string): CommandVerdict {
@@ -176,12 +177,14 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     return smoothed(command);
   }
 
-  function onCommand(line: Buffer): CommandVerdict {
-    const { line: text, quirks } = smoothLineEnd(line.toString('latin1'), commandFacts);
+  function onCommand(line: string): CommandVerdict {
+    const { line: text, quirks } = smoothLineEnd(line, commandFacts);
     note(quirks);
     if (CONTROL.test(text)) return answer('intake.control-character');
-    const [, verb = '', parameters = ''] = /^(\S*)\s*(.*)$/.exec(text.trim()) ?? [];
-    const pass = smoothed({ line: text, quirks: [] });
+    const command = text.trim();
+    const verb = firstWord(command);
+    const parameters = command.slice(verb.length).trimStart();
+    const pass: CommandVerdict = { kind: 'pass', line: text };
     switch (verb.toUpperCase()) {
       case 'EHLO':
       case 'HELO':
@@ -190,7 +193,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
         return smoothed(smoothGreeting(verb, parameters, commandFacts));
       case 'MAIL':
       case 'RCPT':
-        return onPath(text.trim());
+        return onPath(command);
       case 'STARTTLS': {
         const code = startTlsRefusal(parameters);
         return code ? answer(code) : { kind: 'starttls', reply: '220 2.0.0 Ready to start TLS\r\n' };
@@ -225,8 +228,8 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
 
   function onReply(verb: string, reply: string): string {
     if (verb === 'EHLO' && reply.startsWith('250')) return ehloReply();
-    if (DOUBLE_ENHANCED.test(reply)) return reply.replace(DOUBLE_ENHANCED, '$1 $2');
     if (reply < '4') return reply;
+    if (DOUBLE_ENHANCED.test(reply)) return reply.replace(DOUBLE_ENHANCED, '$1 $2');
     const code = codeOfLibraryReply(reply);
     const about = { verb: shownVerb(verb) };
     if (code) return replyLine(refuse(code, about));
@@ -303,7 +306,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     recipient(recipient, already) {
       const code = policy.recipient(peer(), asciiAddress(recipient), already);
       if (code) return refuse(code, { recipient });
-      repairs = [...new Set([...repairs, ...mended])];
+      if (mended.length > 0) repairs = [...new Set([...repairs, ...mended])];
       return null;
     },
     async message(text, envelope) {

@@ -13,7 +13,7 @@ import { describeError, type Log } from '../core/log.ts';
 import { type ReplyCode, replyError } from './replies.ts';
 import { type Credentials, MECHANISMS } from './sign-in.ts';
 import type { ServerCertificate } from './types.ts';
-import type { WireStream } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface Envelope {
   sender: string;
@@ -31,9 +31,16 @@ export interface Dialogue {
   message(text: Readable, envelope: Envelope): Promise<{ id: string } | ReplyCode>;
 }
 
+type EngineWire = Pick<Wire, 'serverEnd' | 'messageText'>;
+
+interface EngineSession {
+  dialogue: Dialogue;
+  wire: EngineWire;
+}
+
 export interface Engine {
-  /** Begins a session on `stream`; smtp-server greets it at once. */
-  connect(stream: WireStream, remoteAddress: string, isSecure: boolean, dialogue: Dialogue): void;
+  /** Begins a session on `wire`; smtp-server greets it at once. */
+  connect(wire: EngineWire, remoteAddress: string, isSecure: boolean, dialogue: Dialogue): void;
 }
 
 /** Commands that no device needs: old jokes of sendmail, and those that trust what a proxy says. */
@@ -47,10 +54,10 @@ export interface EngineDeps {
 }
 
 export function createEngine(deps: EngineDeps): Engine {
-  const sessions = new Map<string, { dialogue: Dialogue; stream: WireStream }>();
+  const sessions = new Map<string, EngineSession>();
   let lastId = 0;
 
-  function sessionOf({ id }: SMTPServerSession): { dialogue: Dialogue; stream: WireStream } {
+  function sessionOf({ id }: SMTPServerSession): EngineSession {
     const session = sessions.get(id);
     if (!session) throw new Error('smtp-server asked for a session that has ended');
     return session;
@@ -68,6 +75,10 @@ export function createEngine(deps: EngineDeps): Engine {
       ...{ authMethods: [...MECHANISMS], authOptional: true, allowInsecureAuth: true },
       maxCommandLength: LIMITS.commandLineBytesMax,
       onAuth: (auth, session, done) => answerSignIn(dialogueOf(session), auth, done),
+      // Left out, these three cost a turn of the event loop each.
+      onConnect: (_session, done) => done(),
+      onSecure: (_socket, _session, done) => done(),
+      onClose: ({ id }) => void sessions.delete(id),
       onMailFrom: (address, session, done) => done(answerSender(dialogueOf(session), address)),
       onRcptTo(address, session, done) {
         const code = dialogueOf(session).recipient(address.address, session.envelope.rcptTo.length);
@@ -75,8 +86,8 @@ export function createEngine(deps: EngineDeps): Engine {
       },
       onData(empty, session, done) {
         empty.resume();
-        const { dialogue, stream } = sessionOf(session);
-        dialogue.message(stream.messageText(), envelopeOf(session)).then(
+        const { dialogue, wire } = sessionOf(session);
+        dialogue.message(wire.messageText(), envelopeOf(session)).then(
           (result) =>
             typeof result === 'string'
               ? done(replyError(result))
@@ -97,13 +108,12 @@ export function createEngine(deps: EngineDeps): Engine {
   const servers = { plain: createServer(false), secure: createServer(true) };
 
   return {
-    connect(stream, remoteAddress, isSecure, dialogue) {
+    connect(wire, remoteAddress, isSecure, dialogue) {
       lastId += 1;
       const id = String(lastId);
-      sessions.set(id, { dialogue, stream });
-      stream.once('close', () => sessions.delete(id));
-      // smtp-server uses of a socket only what every Duplex has, and the two members that wire.ts adds.
-      const socket = stream as unknown as Socket;
+      sessions.set(id, { dialogue, wire });
+      // smtp-server uses of a socket only what server-end.ts has.
+      const socket = wire.serverEnd as unknown as Socket;
       const server = servers[isSecure ? 'secure' : 'plain'];
       server.connect(socket, { id, remoteAddress });
       greetNow(server);
@@ -113,11 +123,13 @@ export function createEngine(deps: EngineDeps): Engine {
 
 /**
  * smtp-server waits 100 ms before it greets, to catch whoever talks too early. On this side of wire.ts nobody can,
- * so the newest connection is told at once that the wait is over; the end of its own wait must not greet again.
+ * so the connection is told at once that the wait is over; the end of its own wait must not greet again. It is the only
+ * one in the set, as each is taken out here: smtp-server counts them only for limits and for a stop that are not used.
  */
 function greetNow(server: SMTPServer): void {
-  const connection = [...server.connections].at(-1);
+  const [connection] = server.connections;
   if (connection === undefined) return;
+  server.connections.delete(connection);
   connection.connectionReady();
   connection.connectionReady = () => {};
 }

@@ -78,7 +78,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
     const next: Wire = createWire({
       onCommand(line) {
         noteFirstCommand(isSecure);
-        recorder?.command(line.toString('latin1'));
+        recorder?.command(line);
         const verdict = conversation.onCommand(line);
         if (verdict.kind !== 'pass') recorder?.reply(verdict.reply);
         return verdict;
@@ -97,7 +97,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
       onLateHello,
       onLineTooLong: () => refuse('intake.line-too-long'),
     });
-    deps.engine.connect(next.stream, facts.address, isSecure, conversation);
+    deps.engine.connect(next, facts.address, isSecure, conversation);
     return next;
   }
 

@@ -1,4 +1,4 @@
-/** Which first words of a command line the log may name. */
+/** The first word of a command line, and which of them the log may name. */
 
 const VERBS: ReadonlySet<string> = new Set([
   ...['EHLO', 'HELO', 'LHLO', 'MAIL', 'RCPT', 'DATA', 'BDAT', 'RSET', 'NOOP', 'QUIT', 'VRFY', 'EXPN', 'HELP'],
@@ -11,4 +11,10 @@ const VERBS: ReadonlySet<string> = new Set([
  */
 export function shownVerb(verb: string): string | null {
   return VERBS.has(verb) ? verb : null;
+}
+
+/** What stands before the first space; `text` begins with none. */
+export function firstWord(text: string): string {
+  const end = text.search(/\s/);
+  return end < 0 ? text : text.slice(0, end);
 }

@@ -2,7 +2,7 @@
  * The line discipline between a device and smtp-server: the one place where commands can be changed before
  * smtp-server sees them, and replies before the device does.
  *
- * smtp-server talks to `stream`; the device's socket, plain or TLS, is attached by `open` when it is known which
+ * smtp-server talks to `serverEnd`; the device's socket, plain or TLS, is attached by `open` when it is known which
  * one it is. Commands go in one at a time and the next waits for the reply, so at every moment it is known
  * whether a line is a command, part of a sign-in, or message text. What a device sends too early simply waits:
  * no early talker is punished. Message text doesn't pass through smtp-server: it sees an empty message, and its
@@ -10,24 +10,29 @@
  * Memory: one command line or the unread chunk of a message; the device's socket is paused beyond that.
  */
 import type { Socket } from 'node:net';
-import { Duplex, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { LIMITS } from '../core/limits.ts';
 import { isTlsHello } from './first-bytes.ts';
 import { createMessageText, type MessageText } from './message-text.ts';
+import { createServerEnd, type ServerEnd } from './server-end.ts';
+import { firstWord } from './verbs.ts';
 
 export type DeviceSocket = Socket | TLSSocket;
 export type WirePhase = 'greeting' | 'command' | 'sign-in' | 'reply' | 'data' | 'closed';
 
-/** What to do with a command line: let it through (perhaps changed), answer it here, or start TLS. */
+/** What to do with a command line: let it through (perhaps changed, without line end), answer it here, or start TLS. */
 export type CommandVerdict =
-  | { kind: 'pass'; line: Buffer }
+  | { kind: 'pass'; line: string }
   | { kind: 'answer'; reply: string }
   | { kind: 'starttls'; reply: string };
 
 export interface WireEvents {
-  /** A whole command line with its line end. Lines of a sign-in exchange and message text don't come here. */
-  onCommand(line: Buffer): CommandVerdict;
+  /**
+   * A whole command line with its line end, one character per byte. Lines of a sign-in exchange and message text don't
+   * come here.
+   */
+  onCommand(line: string): CommandVerdict;
   /** A reply of smtp-server to `verb`; what is returned goes to the device. */
   onReply(verb: string, reply: string): string;
   /** A line of a sign-in exchange has come; what it holds is nobody's business. */
@@ -41,14 +46,11 @@ export interface WireEvents {
   onLineTooLong(): void;
 }
 
-export interface WireStream extends Duplex {
-  /** The text of the message whose DATA command is being answered. */
-  messageText(): Readable;
-}
-
 export interface Wire {
   /** The end that smtp-server holds. */
-  readonly stream: WireStream;
+  readonly serverEnd: ServerEnd;
+  /** The text of the message whose DATA command is being answered. */
+  messageText(): Readable;
   phase(): WirePhase;
   /** Attaches the device. With `greeting: 'swallow'` the device gets no second banner (after STARTTLS). */
   open(socket: DeviceSocket, greeting: 'pass' | 'swallow'): void;
@@ -65,12 +67,12 @@ const PHASES: Record<string, WirePhase> = { '354': 'data', '334': 'sign-in' };
 /** What smtp-server sees of a message: its end. */
 const EMPTY_MESSAGE = '.\r\n';
 
-/** A wire without a device yet; smtp-server may be connected to `stream` at once. */
+/** A wire without a device yet; smtp-server may be connected to `serverEnd` at once. */
 export function createWire(events: WireEvents): Wire {
   let phase: WirePhase = 'greeting';
   let peer: DeviceSocket | null = null;
   let greetingMode: 'pass' | 'swallow' = 'pass';
-  let heldGreeting: { text: string; done: () => void } | null = null;
+  let heldGreeting: string | null = null;
   let unread: Buffer = EMPTY;
   let isPeerEnded = false;
   let isDraining = false;
@@ -78,29 +80,16 @@ export function createWire(events: WireEvents): Wire {
   let verb = '';
   let text: MessageText | null = null;
 
-  const duplex = new Duplex({
-    read: () => pump(),
-    write(chunk: Buffer, _encoding, done) {
-      deliverReply(chunk.toString(), done);
-    },
-    final(done) {
+  const serverEnd = createServerEnd({
+    onReply: deliverReply,
+    onEnd() {
       setPhase('closed');
       peer?.end();
-      done();
     },
-    destroy(error, done) {
+    onDestroy() {
       setPhase('closed');
-      heldGreeting?.done();
-      heldGreeting = null;
       text?.abandon();
       peer?.destroy();
-      done(error);
-    },
-  });
-  const stream = Object.assign(duplex, {
-    messageText() {
-      text = createMessageText(pump);
-      return text.stream;
     },
   });
 
@@ -110,19 +99,16 @@ export function createWire(events: WireEvents): Wire {
     events.onPhase(next);
   }
 
-  /** smtp-server writes one whole reply at a time (`send` in its smtp-connection.js). */
-  function deliverReply(text: string, done: () => void): void {
+  function deliverReply(reply: string): void {
     if (!peer && phase !== 'closed') {
-      heldGreeting = { text, done };
+      // The greeting: smtp-server says nothing else unasked.
+      heldGreeting = reply;
       return;
     }
-    if (!peer || phase === 'closed' || peer.destroyed || !peer.writable) {
-      done();
-      return;
-    }
-    if (phase === 'greeting' && greetingMode === 'swallow') done();
-    else peer.write(phase === 'greeting' ? text : events.onReply(verb, text), () => done());
-    afterReply(text);
+    if (!peer || phase === 'closed' || peer.destroyed || !peer.writable) return;
+    if (phase !== 'greeting') peer.write(events.onReply(verb, reply), onWritten);
+    else if (greetingMode === 'pass') peer.write(reply, onWritten);
+    afterReply(reply);
   }
 
   function afterReply(reply: string): void {
@@ -144,10 +130,7 @@ export function createWire(events: WireEvents): Wire {
       case 'command':
         return takeCommand();
       case 'sign-in':
-        return takeLine((line) => {
-          events.onSignInLine();
-          forward(line);
-        });
+        return takeSignInLine();
       case 'data':
         return takeData();
       default:
@@ -166,63 +149,69 @@ export function createWire(events: WireEvents): Wire {
   }
 
   /** Whoever sends commands without reading the replies waits, so that replies don't pile up in memory. */
-  function mustDrain(socket: DeviceSocket | null): boolean {
-    if (!socket?.writableNeedDrain) return false;
-    if (!isDraining) {
-      isDraining = true;
-      socket.once('drain', () => {
-        isDraining = false;
-        pump();
-      });
-    }
-    return true;
+  function mustDrain(): boolean {
+    isDraining = peer !== null && peer.writableLength > 0;
+    return isDraining;
+  }
+
+  function onWritten(): void {
+    if (isDraining) pump();
   }
 
   function takeCommand(): boolean {
-    if (mustDrain(peer)) return false;
+    if (mustDrain()) return false;
     if (!hasSpoken && unread.length > 0 && isTlsHello(unread)) {
       unread = EMPTY;
       events.onLateHello();
       return false;
     }
-    return takeLine((line) => {
-      hasSpoken = true;
-      verb = line.toString('latin1').trim().split(/\s/, 1)[0]?.toUpperCase() ?? '';
-      obey(events.onCommand(line));
-    });
+    const line = takeLine();
+    if (line === null) return false;
+    hasSpoken = true;
+    verb = firstWord(line.trim()).toUpperCase();
+    obey(events.onCommand(line));
+    return true;
   }
 
-  function takeLine(use: (line: Buffer) => void): boolean {
+  function takeSignInLine(): boolean {
+    const line = takeLine();
+    if (line === null) return false;
+    events.onSignInLine();
+    forward(line);
+    return true;
+  }
+
+  /** The next line with its end, one character per byte; null while there is none. */
+  function takeLine(): string | null {
     const end = unread.indexOf(LF);
     const length = end < 0 ? unread.length : end;
     if (length > LIMITS.commandLineBytesMax) {
       unread = EMPTY;
       events.onLineTooLong();
-      return false;
+      return null;
     }
-    if (end < 0) return false;
-    const line = unread.subarray(0, end + 1);
-    unread = unread.subarray(end + 1);
-    use(line);
-    return true;
+    if (end < 0) return null;
+    const line = unread.toString('latin1', 0, end + 1);
+    unread = end + 1 === unread.length ? EMPTY : unread.subarray(end + 1);
+    return line;
   }
 
   function obey(verdict: CommandVerdict): void {
     switch (verdict.kind) {
       case 'pass':
-        forward(verdict.line);
+        forward(`${verdict.line}\r\n`);
         return;
       case 'answer':
-        peer?.write(verdict.reply);
+        peer?.write(verdict.reply, onWritten);
         return;
       case 'starttls':
         handOver(verdict.reply);
     }
   }
 
-  function forward(line: Buffer | string): void {
+  function forward(line: string): void {
     setPhase('reply');
-    stream.push(line);
+    serverEnd.push(line);
   }
 
   function takeData(): boolean {
@@ -238,7 +227,7 @@ export function createWire(events: WireEvents): Wire {
     const socket = peer;
     if (!socket) return;
     detach(socket);
-    stream.destroy();
+    serverEnd.destroy();
     socket.write(reply, (error) => {
       if (!error) events.onStartTls(socket);
     });
@@ -266,7 +255,7 @@ export function createWire(events: WireEvents): Wire {
   }
 
   function onClose(): void {
-    stream.destroy();
+    serverEnd.destroy();
   }
 
   /** The device has nothing more to say; in the middle of DATA smtp-server then reports it as gone. */
@@ -274,7 +263,7 @@ export function createWire(events: WireEvents): Wire {
     const socket = peer;
     peer = null;
     socket?.end();
-    stream.destroy();
+    serverEnd.destroy();
   }
 
   function open(socket: DeviceSocket, greeting: 'pass' | 'swallow'): void {
@@ -282,7 +271,7 @@ export function createWire(events: WireEvents): Wire {
     greetingMode = greeting;
     if (phase === 'closed' || socket.destroyed) {
       socket.destroy();
-      stream.destroy();
+      serverEnd.destroy();
       return;
     }
     socket.on('data', onData);
@@ -291,7 +280,7 @@ export function createWire(events: WireEvents): Wire {
     if (socket.readableEnded) isPeerEnded = true;
     const held = heldGreeting;
     heldGreeting = null;
-    if (held) deliverReply(held.text, held.done);
+    if (held !== null) deliverReply(held);
   }
 
   function close(reply: string): void {
@@ -301,12 +290,18 @@ export function createWire(events: WireEvents): Wire {
       socket.resume();
       socket.end(reply);
     }
-    stream.destroy();
+    serverEnd.destroy();
   }
 
-  // smtp-server asks a socket for these two; the time limits are kept by deadlines.ts instead.
-  Object.defineProperty(stream, 'readyState', { get: () => (stream.destroyed ? 'closed' : 'open') });
-  Object.defineProperty(stream, 'setTimeout', { value: () => stream });
-
-  return { stream, phase: () => phase, open, close, destroy: () => void stream.destroy() };
+  return {
+    serverEnd,
+    messageText() {
+      text = createMessageText(pump);
+      return text.stream;
+    },
+    phase: () => phase,
+    open,
+    close,
+    destroy: serverEnd.destroy,
+  };
 }

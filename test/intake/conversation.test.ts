@@ -53,9 +53,9 @@ function outside(profiles: Catalogue = new Map()) {
 
 test('a stranger is offered sign-in only after STARTTLS, and told so', () => {
   const { conversation } = outside();
-  conversation.onCommand(Buffer.from('EHLO stranger\r\n'));
+  conversation.onCommand('EHLO stranger\r\n');
   expect(conversation.onReply('EHLO', '250 scanferry.local\r\n')).not.toContain('AUTH');
-  expect(conversation.onCommand(Buffer.from('AUTH PLAIN AGMAeA==\r\n'))).toEqual({
+  expect(conversation.onCommand('AUTH PLAIN AGMAeA==\r\n')).toEqual({
     kind: 'answer',
     reply: '538 5.7.11 Signing in without TLS is not allowed from your network, turn on TLS (SSL) first.\r\n',
   });
@@ -64,7 +64,7 @@ test('a stranger is offered sign-in only after STARTTLS, and told so', () => {
   );
   conversation.secured({ protocol: 'TLSv1.2', cipher: 'X' });
   expect(conversation.onReply('EHLO', '250 scanferry.local\r\n')).toContain('AUTH PLAIN LOGIN CRAM-MD5');
-  expect(conversation.onCommand(Buffer.from('AUTH PLAIN AGMAeA==\r\n')).kind).toBe('pass');
+  expect(conversation.onCommand('AUTH PLAIN AGMAeA==\r\n').kind).toBe('pass');
 });
 
 test('signing in is forgotten when TLS starts', () => {
