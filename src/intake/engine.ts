@@ -1,6 +1,5 @@
 /** The only file that knows smtp-server: two servers that never listen, one for plain text and one behind TLS. */
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import {
   SMTPServer,
   type SMTPServerAddress,
@@ -28,7 +27,7 @@ export interface Dialogue {
   sender(address: string, parameters: { declaredBytes: number; smtpUtf8: boolean }): ReplyCode | null;
   recipient(address: string, already: number): ReplyCode | null;
   /** Reads `text` to its end, whatever it decides; resolves with the id of the accepted message. */
-  message(text: Readable, envelope: Envelope): Promise<{ id: string } | ReplyCode>;
+  message(text: AsyncIterable<Buffer>, envelope: Envelope): Promise<{ id: string } | ReplyCode>;
 }
 
 type EngineWire = Pick<Wire, 'serverEnd' | 'messageText'>;

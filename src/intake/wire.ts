@@ -10,7 +10,6 @@
  * Memory: one command line or the unread chunk of a message; the device's socket is paused beyond that.
  */
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { LIMITS } from '../core/limits.ts';
 import { isTlsHello } from './first-bytes.ts';
@@ -50,7 +49,7 @@ export interface Wire {
   /** The end that smtp-server holds. */
   readonly serverEnd: ServerEnd;
   /** The text of the message whose DATA command is being answered. */
-  messageText(): Readable;
+  messageText(): AsyncIterable<Buffer>;
   phase(): WirePhase;
   /** Attaches the device. With `greeting: 'swallow'` the device gets no second banner (after STARTTLS). */
   open(socket: DeviceSocket, greeting: 'pass' | 'swallow'): void;
@@ -297,7 +296,7 @@ export function createWire(events: WireEvents): Wire {
     serverEnd,
     messageText() {
       text = createMessageText(pump);
-      return text.stream;
+      return text.text;
     },
     phase: () => phase,
     open,
