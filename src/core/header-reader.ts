@@ -32,20 +32,20 @@ const FIELD = /^([!-9;-~]{1,255})[ \t]*:/;
 
 export function createHeaderReader(bytesMax: number): HeaderReader {
   const fields: Field[] = [];
-  let partial: Buffer[] = [];
+  /** The beginning of a line whose end has not come, one character per byte. */
+  let partial = '';
   let bytes = 0;
 
-  function takeLine(line: Buffer): 'header' | 'blank' | 'body' {
-    const text = line.toString('latin1');
-    if (text === '\r\n') return 'blank';
+  function takeLine(line: string): 'header' | 'blank' | 'body' {
+    if (line === '\r\n') return 'blank';
     const last = fields.at(-1);
-    if (/^[ \t]/.test(text) && last) {
-      last.raw += text;
+    if (last && (line.startsWith(' ') || line.startsWith('\t'))) {
+      last.raw += line;
       return 'header';
     }
-    const name = FIELD.exec(text)?.[1];
+    const name = FIELD.exec(line)?.[1];
     if (name === undefined) return 'body';
-    fields.push({ name: name.toLowerCase(), raw: text });
+    fields.push({ name: name.toLowerCase(), raw: line });
     return 'header';
   }
 
@@ -54,17 +54,18 @@ export function createHeaderReader(bytesMax: number): HeaderReader {
       bytes += chunk.length;
       let start = 0;
       for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, start)) {
-        const line = Buffer.concat([...partial, chunk.subarray(start, end + 1)]);
-        partial = [];
+        const line = partial + chunk.toString('latin1', start, end + 1);
+        partial = '';
         start = end + 1;
         const kind = takeLine(line);
         if (kind === 'header') continue;
         const rest = chunk.subarray(start);
         if (kind === 'blank') return { fields, isSeparated: true, body: Buffer.concat([CRLF, rest]) };
         // Text that is no field starts a body without the blank line that should part it from the header.
-        return { fields, isSeparated: false, body: Buffer.concat([CRLF, line, rest]) };
+        const first = Buffer.from(line, 'latin1');
+        return { fields, isSeparated: false, body: Buffer.concat([CRLF, first, rest]) };
       }
-      partial.push(chunk.subarray(start));
+      partial += chunk.toString('latin1', start);
       return bytes > bytesMax ? 'too-large' : null;
     },
     end() {

@@ -56,11 +56,8 @@ class Refused extends Error {
 /** The body on its way to the spool; after the first failure it takes bytes and keeps nothing. */
 interface Sink {
   write(chunk: Buffer): Promise<void>;
-  /** Both are asked when the last byte has passed. */
-  finish(
-    message: () => Omit<NewMessage, 'messageIdHeader'>,
-    repairs: () => Repair[],
-  ): Promise<ReplyCode | null>;
+  /** `message` is asked for when the last byte has passed. */
+  finish(message: () => NewMessage): Promise<ReplyCode | null>;
   abort(): Promise<void>;
 }
 
@@ -76,7 +73,10 @@ export async function receiveMessage(
   const sender = asciiAddress(envelope.sender);
   const pass = createRepairPass({
     received: receivedField({
-      ...{ device, hostname: deps.hostname, messageId: id, receivedAt },
+      device,
+      hostname: deps.hostname,
+      messageId: id,
+      receivedAt,
       protocol: envelope.protocol,
     }),
     date: mailDate(receivedAt),
@@ -86,11 +86,15 @@ export async function receiveMessage(
     headerBytesMax: LIMITS.headerBytesMax,
   });
   const sink = createSink(deps, pass, request);
-  const message = {
-    ...{ id, receivedAt, device, sender },
-    recipients: envelope.recipients.map(asciiAddress),
-  };
   const repairs = () => [...request.repairs, ...pass.repairs()];
+
+  function message(held: NewMessage['held']): NewMessage {
+    const recipients = envelope.recipients.map(asciiAddress);
+    const messageIdHeader = pass.messageId();
+    const made = { id, receivedAt, device, sender, recipients, messageIdHeader, held, repairs: repairs() };
+    return pass.isAutomatic() ? { ...made, origin: 'automatic' } : made;
+  }
+
   let bytes = 0;
   try {
     for await (const chunk of text) {
@@ -101,7 +105,7 @@ export async function receiveMessage(
     // The sink keeps its own failures, so this one is the device's: it went away in the middle of DATA.
     deps.log.debug('intake.data-broken', { error: describeError(error), bytes });
     if (pass.hasBody() && request.keepsUnfinished()) {
-      const refused = await sink.finish(() => ({ ...message, held: HELD_UNFINISHED }), repairs);
+      const refused = await sink.finish(() => message(HELD_UNFINISHED));
       return { kind: 'unfinished', id: refused === null ? id : null, bytes };
     }
     await sink.abort();
@@ -109,7 +113,7 @@ export async function receiveMessage(
   }
   // What a person must approve first is for that person to release.
   const isPart = () => request.joinsParts && request.held === null && pass.partial() !== null;
-  const code = await sink.finish(() => ({ ...message, held: isPart() ? HELD_PART : request.held }), repairs);
+  const code = await sink.finish(() => message(isPart() ? HELD_PART : request.held));
   if (code !== null) return { kind: 'refused', code, bytes };
   return { kind: 'accepted', id, waits: isPart(), bytes, repairs: repairs() };
 }
@@ -123,20 +127,16 @@ function createSink(
   let failure: ReplyCode | null = null;
   let bytes = 0;
 
-  async function attempt(work: () => Promise<void>): Promise<void> {
-    if (failure !== null) return;
-    try {
-      await work();
-    } catch (error) {
-      failure = classify(deps.log, error);
-      await abort();
-    }
+  async function put(pieces: Buffer[] | null): Promise<Receipt> {
+    if (pieces === null) throw new Refused('intake.header-too-large');
+    receipt ??= await deps.spool.receive({ isHeld: held !== null });
+    for (const piece of pieces) if (piece.length > 0) await receipt.write(piece);
+    return receipt;
   }
 
-  async function put(chunks: Buffer[] | null): Promise<void> {
-    if (chunks === null) throw new Refused('intake.header-too-large');
-    receipt ??= await deps.spool.receive({ isHeld: held !== null });
-    for (const chunk of chunks) if (chunk.length > 0) await receipt.write(chunk);
+  async function fail(error: unknown): Promise<void> {
+    failure = classify(deps.log, error);
+    await abort();
   }
 
   async function abort(): Promise<void> {
@@ -153,20 +153,24 @@ function createSink(
 
   return {
     abort,
-    write: (chunk) =>
-      attempt(async () => {
+    async write(chunk) {
+      if (failure !== null) return;
+      try {
         bytes += chunk.length;
         if (bytes > bytesMax) throw new Refused('intake.message-too-large');
         await put(pass.write(chunk));
-      }),
-    async finish(message, repairs) {
-      await attempt(async () => {
-        await put(pass.end());
-        await receipt?.commit({
-          ...{ ...message(), messageIdHeader: pass.messageId(), repairs: repairs() },
-          ...(pass.isAutomatic() ? { origin: 'automatic' as const } : {}),
-        });
-      });
+      } catch (error) {
+        await fail(error);
+      }
+    },
+    async finish(message) {
+      if (failure !== null) return failure;
+      try {
+        const whole = await put(pass.end());
+        await whole.commit(message());
+      } catch (error) {
+        await fail(error);
+      }
       return failure;
     },
   };

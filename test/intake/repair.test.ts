@@ -24,7 +24,7 @@ const FULL = 'Date: x\r\nFrom: a@contoso.com\r\nTo: b@contoso.com\r\nMessage-ID:
 interface Passed {
   text: string;
   messageId: string;
-  repairs: Repair[];
+  repairs: readonly Repair[];
 }
 
 function pass(chunks: (string | Buffer)[], options: Partial<RepairOptions> = {}): Passed {

@@ -34,34 +34,39 @@ export function repairHeader(
   facts: HeaderFacts,
   note: (repair: Repair) => void,
 ): RepairedHeader {
-  const kept = fields.filter((field) => !NEVER_EMPTY.has(field.name) || fieldValue(field) !== '');
+  const kept = fields.filter(isKept);
   if (kept.length < fields.length) note('empty-fields');
-  const mended = kept.map((field) => ({ name: field.name, raw: mend(field, note) }));
-  const added = missingFields(mended, facts, note);
-  const own = mended.find(({ name }) => name === 'message-id');
+  let mended = '';
+  let messageId: string | null = null;
+  for (const field of kept) {
+    const raw = mend(field, note);
+    mended += raw;
+    if (field.name === 'message-id') messageId ??= fieldValue({ name: field.name, raw });
+  }
+  const added = missingFields(kept, facts, note);
   return {
-    bytes: Buffer.from([facts.received, ...added, ...mended.map(({ raw }) => raw)].join(''), 'latin1'),
-    messageId: own ? fieldValue(own).slice(0, MESSAGE_ID_MAX) : facts.messageId,
+    bytes: Buffer.from(facts.received + added + mended, 'latin1'),
+    messageId: messageId?.slice(0, MESSAGE_ID_MAX) ?? facts.messageId,
   };
 }
 
-function missingFields(
-  fields: readonly Field[],
-  facts: HeaderFacts,
-  note: (repair: Repair) => void,
-): string[] {
-  const added: string[] = [];
-  const has = (wanted: string) => fields.some(({ name }) => name === wanted);
+function isKept(field: Field): boolean {
+  return !NEVER_EMPTY.has(field.name) || fieldValue(field) !== '';
+}
+
+function missingFields(fields: readonly Field[], facts: HeaderFacts, note: (repair: Repair) => void): string {
+  const names = fields.map(({ name }) => name);
+  let added = '';
   const add = (repair: Repair, field: string) => {
     note(repair);
-    added.push(`${field}\r\n`);
+    added += `${field}\r\n`;
   };
   // A time that may be wrong serves better than none: some servers refuse a message without Date.
-  if (!has('date')) add(facts.isClockSet ? 'date' : 'date-unset-clock', `Date: ${facts.date}`);
-  if (!has('from')) add('from', `From: <${facts.from}>`);
-  if (!has('to') && !has('cc')) add('to', 'To: undisclosed-recipients:;');
-  if (!has('message-id')) add('message-id', `Message-ID: ${facts.messageId}`);
-  if (!has('mime-version') && fields.some(({ name }) => name.startsWith('content-'))) {
+  if (!names.includes('date')) add(facts.isClockSet ? 'date' : 'date-unset-clock', `Date: ${facts.date}`);
+  if (!names.includes('from')) add('from', `From: <${facts.from}>`);
+  if (!names.includes('to') && !names.includes('cc')) add('to', 'To: undisclosed-recipients:;');
+  if (!names.includes('message-id')) add('message-id', `Message-ID: ${facts.messageId}`);
+  if (!names.includes('mime-version') && names.some((name) => name.startsWith('content-'))) {
     add('mime-version', 'MIME-Version: 1.0');
   }
   return added;

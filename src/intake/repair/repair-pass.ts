@@ -26,12 +26,14 @@ export interface RepairPass {
   /** Known once the header has ended. */
   messageId(): string;
   /** What had to be repaired so far, in the order it was found. */
-  repairs(): Repair[];
+  repairs(): readonly Repair[];
 }
 
 export function createRepairPass(options: RepairOptions): RepairPass {
-  const repairs = new Set<Repair>();
-  const note = (repair: Repair) => void repairs.add(repair);
+  const repairs: Repair[] = [];
+  const note = (repair: Repair) => {
+    if (!repairs.includes(repair)) repairs.push(repair);
+  };
   const lineEnds = createLineEnds(note);
   const reader = createHeaderReader(options.headerBytesMax);
   let messageId = options.messageId;
@@ -73,7 +75,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
     partial: () => partial,
     isAutomatic: () => automatic,
     messageId: () => messageId,
-    repairs: () => [...repairs],
+    repairs: () => repairs,
   };
 }
 
