@@ -75,6 +75,11 @@ export function createMeasurements(deps: { clock: Clock; log: Log; spool: Device
     if (kept.delete(address)) inOrder(() => spool.deleteFact(FACTS_ROOM, PREFIX + address));
   }
 
+  function dropOldest(): void {
+    const oldest = kept.keys().next();
+    if (!oldest.done) drop(oldest.value);
+  }
+
   return {
     async load() {
       const facts = [...(await spool.getFacts(FACTS_ROOM))].flatMap(([key, value]) => {
@@ -101,8 +106,7 @@ export function createMeasurements(deps: { clock: Clock; log: Log; spool: Device
       kept.delete(seen.address);
       kept.set(seen.address, one);
       putIfChanged(seen.address, one);
-      const oldest = kept.keys().next();
-      if (kept.size > LIMITS.learnedDevicesMax && !oldest.done) drop(oldest.value);
+      if (kept.size > LIMITS.learnedDevicesMax) dropOldest();
       return one;
     },
     told(address, profile) {

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { DeviceFacts, TlsFacts } from '../core/message.ts';
 import type { Repair } from '../core/repairs.ts';
+import { union } from '../core/union.ts';
 import { type QuirkId, SWITCHED_QUIRKS } from '../profiles/quirks.ts';
 import type { NewMessage, Spool } from '../spool/types.ts';
 import type { SessionRecorder } from './capture.ts';
@@ -40,8 +41,8 @@ export interface ConversationDeps {
   unfinished: Unfinished;
   /** A part of a split message waits in the spool. */
   onPart(id: string): void;
-  /** How a device is treated that is known by its login. */
-  treatmentOf(device: DeviceSettings): Treatment;
+  /** How a device at this address is treated that is known by its login. */
+  treatmentOf(address: string, device: DeviceSettings): Treatment;
 }
 
 export interface ConversationFacts {
@@ -107,14 +108,21 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
   }
 
   function deviceFacts(): DeviceFacts {
-    const { from, rewriteSender } = device() ?? {};
-    return {
-      ...{ id: deviceId(), address, greeting, tls, listener: facts.listener },
-      login: signedIn?.user ?? null,
+    const { listener } = facts;
+    const login = signedIn?.user ?? null;
+    const known: DeviceFacts = {
+      id: deviceId(),
+      address,
+      greeting,
+      login,
       profile: treatment.profile,
-      ...(from === undefined ? {} : { from }),
-      ...(rewriteSender === undefined ? {} : { rewriteSender }),
+      listener,
+      tls,
     };
+    const { from, rewriteSender } = device() ?? {};
+    if (from !== undefined) known.from = from;
+    if (rewriteSender !== undefined) known.rewriteSender = rewriteSender;
+    return known;
   }
 
   function report(code: ReplyCode | SilentCode, reply: string, details?: Record<string, unknown>): void {
@@ -285,7 +293,7 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
       }
       signedIn = result;
       observer.signedIn(wanted);
-      if (result.as !== 'test') treatment = deps.treatmentOf(result.as);
+      if (result.as !== 'test') treatment = deps.treatmentOf(address, result.as);
       deps.log.info('device.signed-in', { address, user: result.user, device: deviceId() });
       return result;
     },
@@ -306,12 +314,16 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
     recipient(recipient, already) {
       const code = policy.recipient(peer(), asciiAddress(recipient), already);
       if (code) return refuse(code, { recipient });
-      if (mended.length > 0) repairs = [...new Set([...repairs, ...mended])];
+      repairs = union(repairs, mended);
       return null;
     },
     async message(text, envelope) {
       const result = await receiveMessage(deps, facts.recorder?.text(text) ?? text, {
-        ...{ envelope, device: deviceFacts(), held, repairs, bytesMax: policy.maxMessageBytes(peer()) },
+        envelope,
+        device: deviceFacts(),
+        held,
+        repairs,
+        bytesMax: policy.maxMessageBytes(peer()),
         joinsParts: treatment.joins,
         keepsUnfinished: () => hasStalled() && deps.unfinished.mayKeep(deviceId() ?? address),
       });
@@ -322,8 +334,14 @@ export function createConversation(deps: ConversationDeps, facts: ConversationFa
       observer.accepted({ bytes, recipients: envelope.recipients.length, repairs: made });
       if (result.waits) deps.onPart(result.id);
       deps.log.info('message.accepted', {
-        ...{ message: result.id, sender: envelope.sender, recipients: envelope.recipients.length },
-        ...{ device: deviceId(), address, listener: facts.listener, tls, held: held?.code ?? null },
+        message: result.id,
+        sender: envelope.sender,
+        recipients: envelope.recipients.length,
+        device: deviceId(),
+        address,
+        listener: facts.listener,
+        tls,
+        held: held?.code ?? null,
       });
       return { id: result.id };
     },

@@ -9,7 +9,7 @@ import { createWindowCounter } from './counters.ts';
 import { createEngine } from './engine.ts';
 import { createLearnedTls } from './learned-tls.ts';
 import { createListeners } from './listeners.ts';
-import { createObserver } from './observation.ts';
+import { createObserver, type SessionObservation } from './observation.ts';
 import { createPolicy } from './policy.ts';
 import { createRefusals } from './refusals.ts';
 import { type ReplyCode, replyLine } from './replies.ts';
@@ -48,6 +48,9 @@ export function createIntake(deps: IntakeDeps): Intake {
   /** Open connections per address. */
   const connections = new Map<string, number>();
   let isStopping = false;
+
+  const onPart = (id: string) => deps.onPart?.(id);
+  const observed = (observation: SessionObservation) => deps.knowledge?.observed(observation);
 
   function treat(address: string, device: DeviceSettings | null): Treatment {
     const profile = device?.profile === undefined ? null : (deps.profiles.get(device.profile) ?? null);
@@ -115,12 +118,25 @@ export function createIntake(deps: IntakeDeps): Intake {
     const recorder = captures.recorderFor(address);
     const conversation = createConversation(
       {
-        ...{ clock, log, spool, hostname: settings.hostname, policy, signIn, refusals, messages },
-        ...{ unfinished, treatmentOf: (known) => treat(address, known) },
-        onPart: (id) => deps.onPart?.(id),
+        clock,
+        log,
+        spool,
+        hostname: settings.hostname,
+        policy,
+        signIn,
+        refusals,
+        messages,
+        unfinished,
+        treatmentOf: treat,
+        onPart,
       },
       {
-        ...{ address, device, treatment, observer, recorder, listener: shown.name },
+        address,
+        device,
+        treatment,
+        observer,
+        recorder,
+        listener: shown.name,
         offersStartTls: listener.tls === 'starttls' || listener.tls === 'auto',
       },
     );
@@ -130,14 +146,18 @@ export function createIntake(deps: IntakeDeps): Intake {
     const floor = isModern ? 'modern' : listener.floor;
     return createSession(
       {
-        ...{ clock, log, engine, learned, conversation, observer, recorder, secureContext: contexts[floor] },
-        observed: (observation) => deps.knowledge?.observed(observation),
+        clock,
+        log,
+        engine,
+        learned,
+        conversation,
+        observer,
+        recorder,
+        secureContext: contexts[floor],
+        observed,
       },
       socket,
-      {
-        ...{ address, port: shown.port, listener: shown.name },
-        ...{ mode: listener.tls, treatment },
-      },
+      { address, port: shown.port, listener: shown.name, mode: listener.tls, treatment },
     );
   }
 

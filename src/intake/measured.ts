@@ -1,6 +1,7 @@
 /** What the sessions of one device have shown, put together: small, bounded, and newer than any file. Pure. */
 import * as z from 'zod';
 import { LIMITS } from '../core/limits.ts';
+import { union } from '../core/union.ts';
 import { TLS_NAMES } from './client-hello.ts';
 import type { SessionObservation } from './observation.ts';
 
@@ -81,10 +82,6 @@ export function measure(before: Measured | null, seen: SessionObservation): Meas
 
 function average(usual: number, bytes: number): number {
   return usual === 0 ? bytes : Math.round(usual + (bytes - usual) * USUAL_WEIGHT);
-}
-
-function union(known: readonly string[], more: readonly string[]): string[] {
-  return [...new Set([...known, ...more])];
 }
 
 /** What a person would call a change; counters and sizes that creep are none, so that writes stay rare. */

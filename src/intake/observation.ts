@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { TlsFacts } from '../core/message.ts';
 import type { Repair } from '../core/repairs.ts';
+import { union } from '../core/union.ts';
 import type { QuirkId } from '../profiles/quirks.ts';
 import type { ClientHello } from './client-hello.ts';
 import type { Mechanism } from './sign-in.ts';
@@ -56,8 +57,16 @@ const MESSAGES_MAX = 100;
 
 export function createObserver(clock: Clock, address: string): Observer {
   const seen: Omit<SessionObservation, 'at' | 'device' | 'commandGapMs' | 'dataGapMs'> = {
-    ...{ address, start: 'plain', hello: null, tls: null, greeting: null, mechanism: null },
-    ...{ messages: [], repairs: [], quirks: [], hasQuit: false },
+    address,
+    start: 'plain',
+    hello: null,
+    tls: null,
+    greeting: null,
+    mechanism: null,
+    messages: [],
+    repairs: [],
+    quirks: [],
+    hasQuit: false,
   };
   return {
     hello(start, hello) {
@@ -75,10 +84,10 @@ export function createObserver(clock: Clock, address: string): Observer {
     },
     accepted({ bytes, recipients, repairs }) {
       if (seen.messages.length < MESSAGES_MAX) seen.messages.push({ bytes, recipients });
-      seen.repairs = [...new Set([...seen.repairs, ...repairs])];
+      seen.repairs = union(seen.repairs, repairs);
     },
     quirks(quirks) {
-      seen.quirks = [...new Set([...seen.quirks, ...quirks])];
+      seen.quirks = union(seen.quirks, quirks);
     },
     quit() {
       if (seen.hasQuit === false) seen.hasQuit = true;

@@ -33,6 +33,8 @@ export interface Policy {
   messagesPerHour(peer: Peer): number;
 }
 
+const NOT_ASCII = /[^\0-\x7f]/;
+
 /** Builds the policy from settings; the result holds no state. */
 export function createPolicy(settings: IntakeSettings, devices: readonly DeviceSettings[]): Policy {
   const isInTrustedNetwork = createNetworkList(settings.trustedNetworks);
@@ -109,5 +111,5 @@ export function asciiAddress(address: string): string {
 }
 
 function isAscii(text: string): boolean {
-  return [...text].every((character) => character <= '\x7f');
+  return !NOT_ASCII.test(text);
 }

@@ -38,7 +38,7 @@ function outside(profiles: Catalogue = new Map()) {
       messages: createWindowCounter(clock, 1000),
       unfinished: createUnfinished({ clock, log, spool }),
       onPart: () => {},
-      treatmentOf: ({ profile }) =>
+      treatmentOf: (_address, { profile }) =>
         treatmentOf({ ...UNKNOWN, profile: profiles.get(profile ?? '') ?? null, origin: 'given' }),
     },
     {
