@@ -98,6 +98,8 @@ export const LIMITS = {
   /** A commit that followed one shared by so many waits so long for more; a commit itself takes 3 ms and more. */
   spoolCompanyMin: 4,
   spoolCompanyWaitMs: 5,
+  /** A body up to this size goes along with its claim; as many as may be under way lie in memory. */
+  claimedBodyBytesMax: 32 * KIB,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
   spoolCacheBytes: 8 * 1024 * KIB,
   /** Chunks erased in one commit (7.75 MiB): the next 250 waits for no more. */

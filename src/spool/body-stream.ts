@@ -3,13 +3,13 @@ import { Readable } from 'node:stream';
 import { OperatorError } from '../core/errors.ts';
 import type { MessageId } from '../core/message.ts';
 import { PROBLEMS } from './problems.ts';
-import type { SpoolCalls } from './protocol.ts';
+import type { OpenedBody } from './protocol.ts';
 import type { WorkerClient } from './worker-client.ts';
 
 export function createBodyStream(
   client: WorkerClient,
   id: MessageId,
-  { number, chunkCount, bodyBytes, first }: SpoolCalls['openBody']['result'],
+  { number, chunkCount, bodyBytes, first }: OpenedBody,
 ): Readable {
   let index = 0;
   let bytesRead = 0;

@@ -6,7 +6,7 @@
  */
 import type { MessageId, RecipientState } from '../core/message.ts';
 import type { DueRow, DueTable } from './due-table.ts';
-import type { StoredMessage } from './message-table.ts';
+import type { MessageBody, StoredMessage } from './message-table.ts';
 import { ownerOf } from './numbers.ts';
 import type { StoredRecipient } from './recipient-table.ts';
 import type { Store } from './store.ts';
@@ -28,6 +28,19 @@ export interface Turn {
 /** Before the first device. */
 export const FIRST_TURN: Turn = { device: '' };
 
+export interface Claimed {
+  claim: Claim;
+  body: MessageBody;
+}
+
+/** Who is not to be claimed, and who is next. */
+export interface Senders {
+  claims: Claims;
+  /** Numbers of messages whose acceptance is not durable yet. */
+  fresh: Iterable<number>;
+  turn: Turn;
+}
+
 interface ClaimRequest {
   filter: ClaimFilter;
   limit: number;
@@ -41,8 +54,8 @@ interface ClaimRequest {
  * No foreign key ties recipients to their message (migrations.ts). A row without one is damage that no check of the
  * file finds: it is passed over, so that it stops nobody behind it.
  */
-export function claimDue(store: Store, claims: Claims, turn: Turn, request: ClaimRequest): Claim[] {
-  const taken = numbersOf(claims);
+export function claimDue(store: Store, { claims, fresh, turn }: Senders, request: ClaimRequest): Claimed[] {
+  const taken = numbersOf(claims, fresh);
   const due: StoredMessage[] = [];
 
   function takeOne({ device, messages }: Queue): boolean {
@@ -71,8 +84,12 @@ export function claimDue(store: Store, claims: Claims, turn: Turn, request: Clai
 }
 
 /** The earliest time at which a recipient that is not being sent becomes due. */
-export function nextDueAt({ due, messages }: Store, claims: Claims, filter: ClaimFilter): number | null {
-  const taken = numbersOf(claims);
+export function nextDueAt(
+  { due, messages }: Store,
+  { claims, fresh }: Pick<Senders, 'claims' | 'fresh'>,
+  filter: ClaimFilter,
+): number | null {
+  const taken = numbersOf(claims, fresh);
   const isPassed = (number: number) => taken.has(number) || messages.byNumber(number) === null;
   let earliest: number | null = null;
   for (const device of devicesFrom(due, FIRST_TURN.device)) {
@@ -85,7 +102,7 @@ export function nextDueAt({ due, messages }: Store, claims: Claims, filter: Clai
   return earliest;
 }
 
-function claim(store: Store, claims: Claims, message: StoredMessage, request: ClaimRequest): Claim {
+function claim(store: Store, claims: Claims, message: StoredMessage, request: ClaimRequest): Claimed {
   const { filter, dueAt } = request;
   const recipients = store.recipients
     .ofMessage(message.body.number)
@@ -93,13 +110,16 @@ function claim(store: Store, claims: Claims, message: StoredMessage, request: Cl
     .filter(({ domain }) => fits(filter, domain));
   claims.set(message.head.id, new Set(recipients.map(({ id }) => id)));
   return {
-    head: message.head,
-    recipients: recipients.map(({ id, address, tries }) => ({ id, address, tries })),
+    claim: {
+      head: message.head,
+      recipients: recipients.map(({ id, address, tries }) => ({ id, address, tries })),
+    },
+    body: message.body,
   };
 }
 
-function numbersOf(claims: Claims): Set<number> {
-  const numbers = new Set<number>();
+function numbersOf(claims: Claims, fresh: Iterable<number>): Set<number> {
+  const numbers = new Set(fresh);
   for (const ids of claims.values()) for (const id of ids) numbers.add(ownerOf(id));
   return numbers;
 }

@@ -1,15 +1,16 @@
 /**
  * The spool as its own thread runs it: one executor per call, over one connection and one shared transaction.
  *
- * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable;
- * bodies are read directly, because only accepted ones are asked for.
+ * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable.
+ * Claims don't wait for it, or a commit that waits for company would keep connections idle: they pass over what the
+ * open transaction accepts. Bodies are read directly, because only accepted ones are asked for.
  */
 import { createSystemClock } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
 import { actOn } from './act.ts';
-import { openBody, readChunk } from './body-read.ts';
+import { openBody, readChunk, smallBody } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
 import { createConnection, readBack } from './connection.ts';
 import { copyDatabase, copyFacts } from './copy.ts';
@@ -41,6 +42,8 @@ export interface Engine {
 export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) => void): Engine {
   const claims: Claims = new Map();
   const turn = { ...FIRST_TURN };
+  /** Messages that the open transaction accepts: nobody sends what a crash would still take back. */
+  const fresh = new Set<number>();
   const bodies = createOpenBodies();
   const { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt } = data;
   const bounds: SpoolBounds = { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt };
@@ -87,6 +90,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     onUndone: () => connection.reload(),
     beforeCommit: () => sweeper.sweep(),
     onCommitted() {
+      fresh.clear();
       bodies.committed();
       sweeper.committed();
       // An event is a row more. Another commit may have changed nothing, and proves nothing.
@@ -95,6 +99,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       hasNews = false;
     },
     onFailure(error) {
+      fresh.clear();
       hasNews = false;
       failure = refusalFor(error);
       bodies.failed(failure, { all: false });
@@ -141,6 +146,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
         ...readBack(opened.db),
         pending: pendingMessages(opened),
         latestEventAt: opened.events.latestAt(),
+        highestNumber: opened.messages.highestNumber(),
         salvaged,
       };
     },
@@ -153,15 +159,22 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       Object.assign(bounds, next);
       return null;
     },
-    ...createReceiving({ store, group, bodies, sweeper, space, bounds }),
+    ...createReceiving({ store, group, bodies, sweeper, space, fresh, bounds }),
     async openBody({ id }) {
       return group.peek(() => openBody(store(), id));
     },
     async readChunk({ number, index }) {
       return group.peek(() => readChunk(store(), { number, index }));
     },
-    claimDue: (request) => group.read(() => claimDue(store(), claims, turn, request)),
-    nextDueAt: ({ filter }) => group.read(() => nextDueAt(store(), claims, filter)),
+    async claimDue(request) {
+      return group.peek(() => {
+        const claimed = claimDue(store(), { claims, fresh, turn }, request);
+        return claimed.map(({ claim, body }) => ({ claim, body: smallBody(store(), body) }));
+      });
+    },
+    async nextDueAt({ filter }) {
+      return group.peek(() => nextDueAt(store(), { claims, fresh }, filter));
+    },
     async settle(settlement, now) {
       const isKnown = await group.durable(() => settleMessage(store(), settlement, now));
       claims.delete(settlement.messageId);
@@ -182,7 +195,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     list: ({ filter, page }) => group.read(() => listMessages(store(), claims, filter, page)),
     show: ({ id }) => group.read(() => showMessage(store(), claims, id)),
     async act(request, now) {
-      const result = await group.durable(() => actOn(store(), claims, { ...request, now }));
+      const acted = group.durable(() => actOn(store(), claims, { ...request, now }));
+      // At once: what is released is claimed without waiting for a commit (claims.ts).
+      group.flush();
+      const result = await acted;
       sweeper.wake();
       return result;
     },

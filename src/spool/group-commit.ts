@@ -47,6 +47,8 @@ interface Waiter {
 /** Makes the group commit of one database, across reopened connections. */
 export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   let db: Database | null = null;
+  /** Runs work inside a savepoint of `db`; made once a connection, since making it costs as much as a statement. */
+  let inSavepoint: (work: () => unknown) => unknown = (work) => work();
   let waiters: Waiter[] = [];
   let readers: (() => void)[] = [];
   let uncommittedBytes = 0;
@@ -56,17 +58,18 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   /** How many have asked that each commit stands alone. */
   let alone = 0;
 
-  function begin(): Database {
+  function begin(): void {
     const connection = deps.connection();
     if (!connection.inTransaction) connection.exec('BEGIN IMMEDIATE');
+    if (db !== connection) inSavepoint = connection.transaction((work: () => unknown) => work());
     db = connection;
-    return connection;
   }
 
   /** Runs `work` whole or not at all inside the shared transaction. */
   function attempt<T>(work: () => T): T {
     try {
-      return begin().transaction(work)();
+      begin();
+      return inSavepoint(work) as T;
     } catch (error) {
       throw judge(error);
     }

@@ -4,30 +4,42 @@ import type { DeviceFacts, MessageHead, MessageId, MessageOrigin } from '../core
 import type { BodyWriter, StoredBody } from './body-table.ts';
 import type { NewMessage } from './types.ts';
 
-interface MessageRow {
+interface BodyRow {
   number: number;
   id: string;
   received_at: number;
-  changed_at: number;
-  sender: string;
-  message_id_header: string;
-  device: string;
   body_bytes: number;
   chunk_count: number;
   has_body: 0 | 1;
   key_slot: number | null;
+}
+
+interface MessageRow extends BodyRow {
+  changed_at: number;
+  sender: string;
+  message_id_header: string;
+  device: string;
   origin: MessageOrigin | null;
 }
 
 export interface StoredMessage {
   head: MessageHead;
-  body: StoredBody;
+  body: MessageBody;
   changedAt: number;
+}
+
+/** Where the body of a message is, and what little else is asked for with it. */
+export interface MessageBody extends StoredBody {
+  id: MessageId;
+  receivedAt: number;
 }
 
 export interface MessageTable {
   insert(message: NewMessage, body: BodyWriter & { bodyBytes: number }, keySlot: number | null): void;
   byId(id: MessageId): StoredMessage | null;
+  /** Less than `byId` and `byNumber` and at half the cost: what is known of the device is not parsed. */
+  bodyById(id: MessageId): MessageBody | null;
+  bodyByNumber(number: number): MessageBody | null;
   byNumber(number: number): StoredMessage | null;
   /** Messages in the order of their numbers, from the one after `number` on. */
   following(number: number, limit: number): StoredMessage[];
@@ -38,8 +50,8 @@ export interface MessageTable {
   highestNumber(): number;
 }
 
-const MESSAGE_COLUMNS = `m.number, m.id, m.received_at, m.changed_at, m.sender, m.message_id_header, m.device,
-  m.body_bytes, m.chunk_count, m.has_body, m.key_slot, m.origin`;
+const BODY_COLUMNS = 'm.number, m.id, m.received_at, m.body_bytes, m.chunk_count, m.has_body, m.key_slot';
+const MESSAGE_COLUMNS = `${BODY_COLUMNS}, m.changed_at, m.sender, m.message_id_header, m.device, m.origin`;
 
 export function createMessageTable(db: Database): MessageTable {
   const insert = db.prepare(`
@@ -50,6 +62,10 @@ export function createMessageTable(db: Database): MessageTable {
   const byId = db.prepare<[string], MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE id = ?`);
   const byNumber = db.prepare<[number], MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE number = ?`,
+  );
+  const bodyById = db.prepare<[string], BodyRow>(`SELECT ${BODY_COLUMNS} FROM messages m WHERE id = ?`);
+  const bodyByNumber = db.prepare<[number], BodyRow>(
+    `SELECT ${BODY_COLUMNS} FROM messages m WHERE number = ?`,
   );
   const following = db.prepare<[number, number], MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE number > ? ORDER BY number LIMIT ?`,
@@ -83,8 +99,10 @@ export function createMessageTable(db: Database): MessageTable {
         origin: message.origin ?? null,
       });
     },
-    byId: (id) => toStored(byId.get(id)),
-    byNumber: (number) => toStored(byNumber.get(number)),
+    byId: (id) => orNull(byId.get(id), toStoredMessage),
+    byNumber: (number) => orNull(byNumber.get(number), toStoredMessage),
+    bodyById: (id) => orNull(bodyById.get(id), toMessageBody),
+    bodyByNumber: (number) => orNull(bodyByNumber.get(number), toMessageBody),
     following: (number, limit) => following.all(number, limit).map(toStoredMessage),
     touch: (number, now, unsettled) => void touch.run(now, unsettled, number),
     remove: (number) => void remove.run(number),
@@ -92,8 +110,8 @@ export function createMessageTable(db: Database): MessageTable {
   };
 }
 
-function toStored(row: MessageRow | undefined): StoredMessage | null {
-  return row === undefined ? null : toStoredMessage(row);
+function orNull<R, T>(row: R | undefined, shape: (row: R) => T): T | null {
+  return row === undefined ? null : shape(row);
 }
 
 function toStoredMessage(row: MessageRow): StoredMessage {
@@ -108,13 +126,19 @@ function toStoredMessage(row: MessageRow): StoredMessage {
       device: JSON.parse(row.device) as DeviceFacts,
       ...(row.origin === null ? {} : { origin: row.origin }),
     },
-    body: {
-      number: row.number,
-      bodyBytes: row.body_bytes,
-      chunkCount: row.chunk_count,
-      hasBody: row.has_body === 1,
-      keySlot: row.key_slot,
-    },
+    body: toMessageBody(row),
     changedAt: row.changed_at,
+  };
+}
+
+function toMessageBody(row: BodyRow): MessageBody {
+  return {
+    id: row.id,
+    receivedAt: row.received_at,
+    number: row.number,
+    bodyBytes: row.body_bytes,
+    chunkCount: row.chunk_count,
+    hasBody: row.has_body === 1,
+    keySlot: row.key_slot,
   };
 }

@@ -47,6 +47,22 @@ export interface SpoolWorkerData extends SpoolBounds {
   layout: StorageLayout;
 }
 
+/** Where a body is, with its first chunk: a small one has no other. */
+export interface OpenedBody {
+  number: number;
+  chunkCount: number;
+  bodyBytes: number;
+  first: OwnedBytes;
+}
+
+/** Bytes of a body on its way in. */
+export interface IncomingPart {
+  number: number;
+  /** With the first part: opens the body. A call of its own would be one more way there and back for each message. */
+  open: ReceiveOptions | null;
+  bytes: OwnedBytes;
+}
+
 /** How far housekeeping has come within one round. */
 export type HousekeepingCursor = { step: 'expire' | 'history' | 'events'; after: number };
 
@@ -54,18 +70,16 @@ export interface SpoolCalls {
   start: { args: null; result: SpoolStart };
   close: { args: null; result: null };
   configure: { args: SpoolBounds; result: null };
-  /** Opens a body; the answer is its number in the other calls. */
-  receive: { args: ReceiveOptions; result: number };
-  writeChunk: { args: { number: number; bytes: OwnedBytes }; result: null };
-  commit: { args: { number: number; bytes: OwnedBytes; message: NewMessage }; result: null };
+  writeChunk: { args: IncomingPart; result: null };
+  commit: { args: IncomingPart & { message: NewMessage }; result: null };
   abort: { args: { number: number }; result: null };
-  /** Where a body is, with its first chunk: a small one has no other. */
-  openBody: {
-    args: { id: MessageId };
-    result: { number: number; chunkCount: number; bodyBytes: number; first: OwnedBytes };
-  };
+  openBody: { args: { id: MessageId }; result: OpenedBody };
   readChunk: { args: { number: number; index: number }; result: OwnedBytes };
-  claimDue: { args: { filter: ClaimFilter; limit: number; dueAt: number }; result: Claim[] };
+  /** A small body comes with its claim. */
+  claimDue: {
+    args: { filter: ClaimFilter; limit: number; dueAt: number };
+    result: { claim: Claim; body: OpenedBody | null }[];
+  };
   nextDueAt: { args: { filter: ClaimFilter }; result: number | null };
   settle: { args: Settlement; result: null };
   unclaim: { args: { id: MessageId }; result: null };
@@ -107,6 +121,10 @@ export type Executors = {
 export type SpoolRequest = {
   [O in SpoolOperation]: { id: number; now: number; operation: O; args: SpoolCalls[O]['args'] };
 }[SpoolOperation];
+
+/** What is sent at once: what one turn of the event loop brought, since each message between threads costs both of them. */
+export type SpoolRequests = readonly SpoolRequest[];
+export type SpoolAnswers = readonly SpoolAnswer[];
 
 export type SpoolAnswer =
   | { kind: 'value'; id: number; value: unknown }

@@ -1,13 +1,17 @@
 /** A body on its way in, seen from the agent's thread: pieces of any size become chunks of the stored size. */
 import { LIMITS } from '../core/limits.ts';
-import type { OwnedBytes } from './protocol.ts';
-import type { Receipt } from './types.ts';
+import type { IncomingPart, OwnedBytes } from './protocol.ts';
+import type { Receipt, ReceiveOptions } from './types.ts';
 import type { WorkerClient } from './worker-client.ts';
 
 /** A small message should not cost a whole chunk of memory; the buffer doubles from here. */
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
-export function createReceipt(client: WorkerClient, number: number, chunkBytes: number): Receipt {
+export function createReceipt(
+  client: WorkerClient,
+  { number, options, chunkBytes }: { number: number; options: ReceiveOptions; chunkBytes: number },
+): Receipt {
+  let open: ReceiveOptions | null = options;
   let buffer = unfilled(Math.min(FIRST_BUFFER_BYTES, chunkBytes));
   let used = 0;
   let failure: unknown = null;
@@ -29,11 +33,18 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
     return taken.length;
   }
 
+  /** What has been filled; the first part opens the body. */
+  function takePart(): IncomingPart {
+    const part = { number, open, bytes: buffer.subarray(0, used) };
+    open = null;
+    return part;
+  }
+
   function send(): void {
-    const bytes = buffer.subarray(0, used);
+    const part = takePart();
     buffer = unfilled(chunkBytes);
     used = 0;
-    const sent: Promise<void> = client.call('writeChunk', { number, bytes }, bytes).then(
+    const sent: Promise<void> = client.call('writeChunk', part, part.bytes).then(
       () => void inFlight.delete(sent),
       (error: unknown) => {
         failure ??= error;
@@ -63,9 +74,9 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
     async commit(message) {
       check();
       isOver = true;
-      const bytes = buffer.subarray(0, used);
+      const part = takePart();
       // Calls arrive in the order they were made: this one finds every chunk written, or the body broken.
-      await client.call('commit', { number, bytes, message }, bytes).catch((error: unknown) => {
+      await client.call('commit', { ...part, message }, part.bytes).catch((error: unknown) => {
         // A chunk on its way may have been refused; then the body is gone, and why is in that answer, which came first.
         throw failure ?? error;
       });
@@ -73,7 +84,7 @@ export function createReceipt(client: WorkerClient, number: number, chunkBytes: 
     async abort() {
       if (isOver) return;
       isOver = true;
-      await client.call('abort', { number });
+      if (open === null) await client.call('abort', { number });
     },
   };
 }

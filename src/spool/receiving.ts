@@ -4,7 +4,7 @@ import type { DiskSpace } from './disk-space.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { OpenBodies, OpenBody } from './open-bodies.ts';
 import { refusal } from './problems.ts';
-import type { Executors, SpoolBounds } from './protocol.ts';
+import type { Executors, IncomingPart, SpoolBounds } from './protocol.ts';
 import { release } from './release.ts';
 import type { Store } from './store.ts';
 import type { Sweeper } from './sweeper.ts';
@@ -15,21 +15,19 @@ export interface ReceivingDeps {
   bodies: OpenBodies;
   sweeper: Sweeper;
   space: DiskSpace;
+  /** Numbers of messages that the open transaction accepts; emptied with it. */
+  fresh: Set<number>;
   /** Read anew for each body. */
   bounds: Readonly<Pick<SpoolBounds, 'encrypt'>>;
 }
 
-export function createReceiving(
-  deps: ReceivingDeps,
-): Pick<Executors, 'receive' | 'writeChunk' | 'commit' | 'abort'> {
+export function createReceiving(deps: ReceivingDeps): Pick<Executors, 'writeChunk' | 'commit' | 'abort'> {
   const { store, group, bodies, sweeper, space } = deps;
-  let highestNumber: number | null = null;
 
-  /** A number is used once, even where its body was given up: a late chunk can't reach another body. */
-  function takeNumber(): number {
-    highestNumber =
-      Math.max(highestNumber ?? 0, highestNumber === null ? store().messages.highestNumber() : 0) + 1;
-    return highestNumber;
+  function bodyOf({ number, open }: IncomingPart): OpenBody {
+    return open === null
+      ? bodies.sound(number)
+      : bodies.open(number, { encrypt: deps.bounds.encrypt, isHeld: open.isHeld });
   }
 
   function checkRoom({ isHeld }: Pick<OpenBody, 'isHeld'>, moreBytes: number, now: number): void {
@@ -46,13 +44,9 @@ export function createReceiving(
   }
 
   return {
-    async receive({ isHeld }, now) {
-      group.peek(() => checkRoom({ isHeld }, 0, now));
-      const { encrypt } = deps.bounds;
-      return group.peek(() => bodies.open(takeNumber(), { encrypt, isHeld }).number);
-    },
-    async writeChunk({ number, bytes }, now) {
-      const body = bodies.sound(number);
+    async writeChunk(part, now) {
+      const { number, bytes } = part;
+      const body = bodyOf(part);
       try {
         group.peek(() => checkRoom(body, bytes.length, now));
         body.isTouched = true;
@@ -66,16 +60,18 @@ export function createReceiving(
       }
       return null;
     },
-    async commit({ number, bytes, message }, now) {
+    async commit({ message, ...part }, now) {
+      const { number, bytes } = part;
       try {
-        const body = bodies.sound(number);
+        const body = bodyOf(part);
         // Only now it is certain: a message whose device went silent is held, too.
         body.isHeld = message.held !== null;
         group.peek(() => checkRoom(body, bytes.length, now));
         const whole = { ...body, bodyBytes: body.bodyBytes + bytes.length };
-        const accepted = group.durable(() =>
-          acceptMessage(store(), { message, body: whole, lastChunk: bytes, now }),
-        );
+        const accepted = group.durable(() => {
+          acceptMessage(store(), { message, body: whole, lastChunk: bytes, now });
+          deps.fresh.add(number);
+        });
         // Counted as held from here on.
         body.bodyBytes = 0;
         release(bytes);

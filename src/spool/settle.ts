@@ -1,7 +1,7 @@
 /** Writes what became of an attempt: states, times, the verbatim replies and their events, in one go. */
 import { assertNever } from '../core/assert.ts';
 import type { NewEvent } from '../core/events.ts';
-import type { StoredMessage } from './message-table.ts';
+import type { MessageBody } from './message-table.ts';
 import type { RecipientChange, StoredRecipient } from './recipient-table.ts';
 import { concludeChange, type Store } from './store.ts';
 import { type AttemptRecord, type RecipientSettlement, type Settlement, UnfitSettlement } from './types.ts';
@@ -16,19 +16,19 @@ type Pair = { recipient: StoredRecipient; settlement: RecipientSettlement };
  * @throws UnfitSettlement when it does not fit the recipients; nothing is changed then.
  */
 export function settleMessage(store: Store, settlement: Settlement, now: number): boolean {
-  const message = store.messages.byId(settlement.messageId);
-  if (message === null) return false;
-  const recipients = store.recipients.ofMessage(message.body.number);
+  const body = store.messages.bodyById(settlement.messageId);
+  if (body === null) return false;
+  const recipients = store.recipients.ofMessage(body.number);
   const pairs = pair(recipients, settlement);
   for (const { recipient, settlement: one } of pairs) {
     store.recipients.change(recipient, changeOf(recipient, one, settlement.attempt !== null));
-    store.events.append(now, eventOf(message, settlement, { recipient, settlement: one }, now));
+    store.events.append(now, eventOf(body, settlement, { recipient, settlement: one }, now));
   }
   if (settlement.attempt !== null) {
     const results = [...pairs.map(resultOf), ...untouchedResults(recipients, settlement.attempt.fault)];
-    store.attempts.insert(message.body.number, settlement.attempt, results);
+    store.attempts.insert(body.number, settlement.attempt, results);
   }
-  if (pairs.length > 0) concludeChange(store, { body: message.body, recipients }, now);
+  if (pairs.length > 0) concludeChange(store, { body, recipients }, now);
   return true;
 }
 
@@ -79,18 +79,18 @@ function changeOf(
 }
 
 function eventOf(
-  { head }: StoredMessage,
+  { id, receivedAt }: MessageBody,
   { attempt }: Settlement,
   { recipient, settlement }: Pair,
   now: number,
 ): NewEvent {
-  const about = { message: head.id, recipient: recipient.address };
+  const about = { message: id, recipient: recipient.address };
   const route = attempt?.routeId ?? null;
   switch (settlement.state) {
     case 'delivered': {
-      if (attempt === null) throw new Error(`message ${head.id} can't be delivered without an attempt`);
+      if (attempt === null) throw new Error(`message ${id} can't be delivered without an attempt`);
       const tls = attempt.upstream?.tls ?? null;
-      const waitedMs = Math.max(0, now - head.receivedAt);
+      const waitedMs = Math.max(0, now - receivedAt);
       const { reply } = settlement;
       return { type: 'message.delivered', data: { ...about, route: attempt.routeId, tls, reply, waitedMs } };
     }

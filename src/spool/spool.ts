@@ -9,11 +9,12 @@ import type { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
+import type { MessageId } from '../core/message.ts';
 import { createBodyStream } from './body-stream.ts';
 import { factText } from './fact-table.ts';
 import { removeDatabase } from './files.ts';
 import { FIRST_STEP } from './housekeeping.ts';
-import type { HousekeepingCursor, SpoolBounds, SpoolCalls, SpoolWorkerData } from './protocol.ts';
+import type { HousekeepingCursor, OpenedBody, SpoolBounds, SpoolCalls, SpoolWorkerData } from './protocol.ts';
 import { createReceipt } from './receipt.ts';
 import type { SpoolSettings } from './settings.ts';
 import { STORAGE, type StorageLayout } from './storage.ts';
@@ -60,12 +61,17 @@ export function createSpool(deps: SpoolDeps): Spool {
     },
   });
   const housekeeping = createHousekeeping(client, { clock, log });
+  /** Small bodies that came with their claims, until they are read or the claim ends. */
+  const claimedBodies = new Map<MessageId, OpenedBody>();
+  /** Of the bodies. Each is used once, even where its body was given up: a late chunk can't reach another one. */
+  let lastNumber = 0;
 
   return {
     async start() {
       client.start();
       try {
         const started = await client.call('start', null);
+        lastNumber = started.highestNumber;
         housekeeping.start();
         return started;
       } catch (error) {
@@ -75,21 +81,34 @@ export function createSpool(deps: SpoolDeps): Spool {
     },
     async stop() {
       await housekeeping.stop();
+      claimedBodies.clear();
       await client.end();
     },
     async configure(next) {
       await client.call('configure', boundsOf(next));
     },
-    receive: async (options = { isHeld: false }) =>
-      createReceipt(client, await client.call('receive', options), layout.chunkBytes),
-    claimDue: (now, filter, limit) =>
-      client.call('claimDue', { filter, limit: bounded(limit), dueAt: Math.floor(now) }),
+    async receive(options = { isHeld: false }) {
+      lastNumber += 1;
+      return createReceipt(client, { number: lastNumber, options, chunkBytes: layout.chunkBytes });
+    },
+    async claimDue(now, filter, limit) {
+      const request = { filter, limit: bounded(limit), dueAt: Math.floor(now) };
+      const claimed = await client.call('claimDue', request);
+      for (const { claim, body } of claimed) if (body !== null) claimedBodies.set(claim.head.id, body);
+      return claimed.map(({ claim }) => claim);
+    },
     nextDueAt: (filter) => client.call('nextDueAt', { filter }),
-    openBody: async (id) => createBodyStream(client, id, await client.call('openBody', { id })),
+    async openBody(id) {
+      const body = claimedBodies.get(id) ?? (await client.call('openBody', { id }));
+      claimedBodies.delete(id);
+      return createBodyStream(client, id, body);
+    },
     async settle(settlement) {
+      claimedBodies.delete(settlement.messageId);
       await client.call('settle', settlement);
     },
     async unclaim(id) {
+      claimedBodies.delete(id);
       await client.call('unclaim', { id });
     },
     list: (filter, page) => listInLooks(client, filter, { ...page, limit: bounded(page.limit) }),

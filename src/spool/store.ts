@@ -62,10 +62,10 @@ export function concludeChange(store: Store, before: Before, now: number): void 
   const { number } = before.body;
   const recipients = store.recipients.ofMessage(number);
   const unsettled = recipients.filter((recipient) => !isSettled(recipient)).length;
-  const message = store.messages.byNumber(number);
-  if (unsettled === 0 && message !== null) store.bodies.erase(message.body);
+  const stored = store.messages.bodyByNumber(number);
+  if (unsettled === 0 && stored !== null) store.bodies.erase(stored);
   store.messages.touch(number, now, unsettled);
-  const body = message?.body ?? before.body;
+  const body = stored ?? before.body;
   store.counters.heldBytes += heldBytes({ body, recipients }) - heldBytes(before);
 }
 

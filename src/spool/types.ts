@@ -236,6 +236,8 @@ export interface SpoolStart {
   salvaged: { damagedFile: string; messages: number; lost: number } | null;
   /** The latest time of an event: a wall clock before it is not set. */
   latestEventAt: number | null;
+  /** The highest number of a message or of a body on its way. */
+  highestNumber: number;
 }
 
 export interface Spool {
@@ -247,7 +249,7 @@ export interface Spool {
   configure(settings: SpoolSettings): Promise<void>;
 
   /**
-   * Opens a place for one body. Rejects with SpoolRefusal when quota or free space says no already; for one that is
+   * Opens a place for one body. Whether quota and free space allow it is told with its first chunk; for one that is
    * going to be held, the share of the quota that held bodies may take counts too.
    */
   receive(options?: ReceiveOptions): Promise<Receipt>;

@@ -4,7 +4,16 @@ import type { Clock } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import { fromWire, refusal } from './problems.ts';
-import type { OwnedBytes, SpoolAnswer, SpoolCalls, SpoolOperation, SpoolWorkerData } from './protocol.ts';
+import type {
+  OwnedBytes,
+  SpoolAnswer,
+  SpoolAnswers,
+  SpoolCalls,
+  SpoolOperation,
+  SpoolRequest,
+  SpoolRequests,
+  SpoolWorkerData,
+} from './protocol.ts';
 
 export interface WorkerClientDeps {
   clock: Clock;
@@ -28,6 +37,9 @@ export interface WorkerClient {
   end(): Promise<void>;
 }
 
+/** Whole chunks take the thread long enough; waiting for others, they would keep both ends of a scan waiting. */
+const AT_ONCE: ReadonlySet<SpoolOperation> = new Set(['writeChunk', 'readChunk']);
+
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -40,6 +52,9 @@ export function createWorkerClient(deps: WorkerClientDeps): WorkerClient {
   let isEnding = false;
   let lastError: unknown;
   let nextId = 1;
+  /** Calls of this turn of the event loop, and the memory that goes over with them. */
+  let unsent: SpoolRequest[] = [];
+  let handedOver: ArrayBuffer[] = [];
 
   function start(): void {
     isEnding = false;
@@ -58,7 +73,11 @@ export function createWorkerClient(deps: WorkerClientDeps): WorkerClient {
     });
   }
 
-  function hear(answer: SpoolAnswer): void {
+  function hear(answers: SpoolAnswers): void {
+    for (const answer of answers) take(answer);
+  }
+
+  function take(answer: SpoolAnswer): void {
     if (answer.kind === 'changed') deps.onChanged();
     else if (answer.kind === 'log') deps.log[answer.level](answer.event, answer.fields);
     else settleCall(answer);
@@ -86,17 +105,35 @@ export function createWorkerClient(deps: WorkerClientDeps): WorkerClient {
     args: SpoolCalls[O]['args'],
     handOver?: OwnedBytes,
   ): Promise<SpoolCalls[O]['result']> {
+    if (worker === null) return Promise.reject(whyNobody());
     return new Promise((resolve, reject) => {
-      if (worker === null) {
-        reject(isEnding || lastError === undefined ? refusal('stopping') : refusal('disk-error', lastError));
-        return;
-      }
       const id = nextId++;
       // The thread answers with the result of this very operation (protocol.ts).
       pending.set(id, { resolve: (value) => resolve(value as SpoolCalls[O]['result']), reject });
-      const request = { id, now: Math.floor(deps.clock.now()), operation, args };
-      worker.postMessage(request, handOver === undefined ? [] : [handOver.buffer]);
+      if (handOver !== undefined) handedOver.push(handOver.buffer);
+      // `operation` and `args` belong together, which TypeScript can't see through O.
+      post({ id, now: Math.floor(deps.clock.now()), operation, args } as SpoolRequest);
     });
+  }
+
+  function whyNobody(): Error {
+    return isEnding || lastError === undefined ? refusal('stopping') : refusal('disk-error', lastError);
+  }
+
+  function post(request: SpoolRequest): void {
+    if (unsent.length === 0) setImmediate(flush);
+    unsent.push(request);
+    if (AT_ONCE.has(request.operation)) flush();
+  }
+
+  function flush(): void {
+    if (unsent.length === 0) return;
+    const requests: SpoolRequests = unsent;
+    const transfer = handedOver;
+    unsent = [];
+    handedOver = [];
+    // To a thread that has ended meanwhile nothing is sent, and whoever called has been told.
+    worker?.postMessage(requests, transfer);
   }
 
   return {

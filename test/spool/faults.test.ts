@@ -10,6 +10,7 @@ import { SpoolRefusal } from '../../src/spool/types.ts';
 import { runOrThrow, startProcess } from '../support/processes.ts';
 import { acceptTestMessage, readTestBody, type TestSpool, testMessage } from '../support/spool.ts';
 import { ALL, claimOne, deliver, spoolsOfThisFile } from './open-spools.ts';
+import { countRows } from './raw-database.ts';
 
 const open = spoolsOfThisFile();
 const MIB = 1024 * 1024;
@@ -77,7 +78,11 @@ describe('the quota', () => {
 describe('too little free space', () => {
   test('refuses before anything is written', async () => {
     const test = await open({ settings: { minFreeBytes: Number.MAX_SAFE_INTEGER } });
-    expect(await refusalOf(test.spool.receive())).toBe('disk-full');
+    const receipt = await test.spool.receive();
+    await receipt.write(randomBytes(STORAGE.chunkBytes + 1));
+    expect(await refusalOf(receipt.commit(testMessage(test.clock)))).toBe('disk-full');
+    await test.spool.stop();
+    expect(countRows(test.file)).toEqual({ chunks: 0, garbage: 0, messages: 0 });
   });
 });
 
@@ -197,7 +202,7 @@ describe('a thread that dies', () => {
     await receipt.write(randomBytes(MIB));
     await test.worker().terminate();
     expect((await test.fatal).message).toContain('the spool thread ended');
-    expect(await refusalOf(test.spool.receive())).toBe('disk-error');
+    expect(await refusalOf(acceptTestMessage(test))).toBe('disk-error');
     expect(await refusalOf(receipt.write(randomBytes(MIB)))).toBe('disk-error');
     expect(await refusalOf(test.spool.stats())).toBe('disk-error');
   });
@@ -207,7 +212,7 @@ describe('after a stop', () => {
   test('every call is refused', async () => {
     const test = await open();
     await test.spool.stop();
-    expect(await refusalOf(test.spool.receive())).toBe('stopping');
+    expect(await refusalOf(acceptTestMessage(test))).toBe('stopping');
     expect(await refusalOf(test.spool.stats())).toBe('stopping');
     await test.spool.stop();
   });

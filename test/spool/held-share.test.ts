@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
 import { spoolSettings } from '../../src/spool/settings.ts';
+import { STORAGE } from '../../src/spool/storage.ts';
 import type { NewMessage } from '../../src/spool/types.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
@@ -28,12 +29,16 @@ describe('a full share', () => {
     expect(await test.spool.stats()).toMatchObject({ heldBytes: MIB, recipients: { held: 2, queued: 1 } });
   });
 
-  test('is known before the first byte once it is exceeded', async () => {
+  test('is known with the first chunk once it is exceeded', async () => {
     const test = await open({ settings: { maxBytes: 2 * MIB } });
     const { id } = await acceptTestMessage(test, {}, randomBytes(1.5 * MIB));
     await test.spool.act('hold', { ids: [id] }, 'cli');
-    await expect(test.spool.receive({ isHeld: true })).rejects.toMatchObject(REFUSED);
-    await (await test.spool.receive()).abort();
+    const held = await test.spool.receive({ isHeld: true });
+    await held.write(Buffer.alloc(STORAGE.chunkBytes + 1));
+    await expect(held.write(Buffer.alloc(3 * STORAGE.chunkBytes))).rejects.toMatchObject(REFUSED);
+    const other = await test.spool.receive();
+    await other.write(Buffer.alloc(STORAGE.chunkBytes + 1));
+    await other.commit(testMessage(test.clock));
   });
 
   test('counts what is on its way in, until it is given up', async () => {
