@@ -124,10 +124,10 @@ export function createEventFollower({ clock, log, spool, isStopped }: EventFollo
       const byAddress = new Map(
         devices.flatMap(({ id, address }): [string, string][] => (address === null ? [] : [[address, id]])),
       );
-      while (!isStopped()) {
-        const page = await spool.events(cursor, PAGE);
-        for (const event of page) await tell(event, byAddress);
-        if (page.length < PAGE) break;
+      // What comes meanwhile is for the next look: an operator's command over everything writes as fast as this reads.
+      const [latest] = await spool.latestEvents(1);
+      while (!isStopped() && cursor < (latest?.seq ?? 0)) {
+        for (const event of await spool.events(cursor, PAGE)) await tell(event, byAddress);
       }
       if (isDirty && clock.monotonicMs() - savedAt >= LIMITS.healthSaveEveryMs) await save();
     },

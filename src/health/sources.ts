@@ -41,7 +41,15 @@ export interface BrokerFacts {
 /** What of the spool health reads; it writes one family of facts. */
 export type HealthSpool = Pick<
   Spool,
-  'stats' | 'events' | 'waiting' | 'show' | 'onChange' | 'getFacts' | 'putFact' | 'deleteFact'
+  | 'stats'
+  | 'events'
+  | 'latestEvents'
+  | 'waiting'
+  | 'show'
+  | 'onChange'
+  | 'getFacts'
+  | 'putFact'
+  | 'deleteFact'
 >;
 
 export interface HealthDeps {

@@ -4,7 +4,7 @@ import type { NewEvent } from '../core/events.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
 import { type ActionRule, ruleOf } from './actions.ts';
-import { type Claims, shownState } from './claims.ts';
+import { type Senders, shownState } from './claims.ts';
 import { findMessages, fitsRecipient } from './find.ts';
 import { REASONS } from './problems.ts';
 import type { RecipientChange, StoredRecipient } from './recipient-table.ts';
@@ -27,7 +27,11 @@ export interface ActResult {
 }
 
 /** To be run inside a transaction. */
-export function actOn(store: Store, claims: Claims, request: ActRequest & { now: number }): ActResult {
+export function actOn(
+  store: Store,
+  senders: Pick<Senders, 'claims' | 'fresh'>,
+  request: ActRequest & { now: number },
+): ActResult {
   const limit = LIMITS.spoolActBatchMax;
   // Nobody means the history when no message is named.
   const unsettledOnly = request.filter.ids === undefined;
@@ -35,7 +39,7 @@ export function actOn(store: Store, claims: Claims, request: ActRequest & { now:
   const { ids, before } = findMessages(store.db, request.filter, page, { unsettledOnly });
   const result: ActResult = { changed: 0, skipped: 0, before };
   for (const id of ids) {
-    const { changed, skipped } = actOnMessage(store, claims, id, request);
+    const { changed, skipped } = actOnMessage(store, senders, id, request);
     result.changed += changed;
     result.skipped += skipped;
   }
@@ -44,7 +48,7 @@ export function actOn(store: Store, claims: Claims, request: ActRequest & { now:
 
 function actOnMessage(
   store: Store,
-  claims: Claims,
+  { claims, fresh }: Pick<Senders, 'claims' | 'fresh'>,
   id: MessageId,
   request: ActRequest & { now: number },
 ): { changed: number; skipped: number } {
@@ -63,7 +67,10 @@ function actOnMessage(
     store.recipients.change(recipient, changeOf(rule, request));
     store.events.append(request.now, eventOf(id, recipient, request));
   }
-  if (allowed.length > 0) concludeChange(store, { body: message.body, recipients }, request.now);
+  if (allowed.length > 0) {
+    concludeChange(store, { body: message.body, recipients }, request.now);
+    fresh.add(message.body.number);
+  }
   return { changed: allowed.length, skipped: meant.length - allowed.length };
 }
 

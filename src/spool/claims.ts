@@ -36,8 +36,8 @@ export interface Claimed {
 /** Who is not to be claimed, and who is next. */
 export interface Senders {
   claims: Claims;
-  /** Numbers of messages whose acceptance is not durable yet. */
-  fresh: Iterable<number>;
+  /** Numbers of messages that the open transaction accepts, or that an operator changes in it. */
+  fresh: Set<number>;
   turn: Turn;
 }
 
@@ -118,7 +118,7 @@ function claim(store: Store, claims: Claims, message: StoredMessage, request: Cl
   };
 }
 
-function numbersOf(claims: Claims, fresh: Iterable<number>): Set<number> {
+function numbersOf(claims: Claims, fresh: ReadonlySet<number>): Set<number> {
   const numbers = new Set(fresh);
   for (const ids of claims.values()) for (const id of ids) numbers.add(ownerOf(id));
   return numbers;

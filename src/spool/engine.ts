@@ -3,7 +3,7 @@
  *
  * Reads that concern unfinished business go through the group commit, so nobody acts on what is not yet durable.
  * Claims don't wait for it, or a commit that waits for company would keep connections idle: they pass over what the
- * open transaction accepts. Bodies are read directly, because only accepted ones are asked for.
+ * open transaction makes due. Bodies are read directly, because only accepted ones are asked for.
  */
 import { createSystemClock } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
@@ -42,7 +42,7 @@ export interface Engine {
 export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) => void): Engine {
   const claims: Claims = new Map();
   const turn = { ...FIRST_TURN };
-  /** Messages that the open transaction accepts: nobody sends what a crash would still take back. */
+  /** Messages that the open transaction makes due: nobody sends what a crash would still take back. */
   const fresh = new Set<number>();
   const bodies = createOpenBodies();
   const { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt } = data;
@@ -195,10 +195,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     list: ({ filter, page }) => group.read(() => listMessages(store(), claims, filter, page)),
     show: ({ id }) => group.read(() => showMessage(store(), claims, id)),
     async act(request, now) {
-      const acted = group.durable(() => actOn(store(), claims, { ...request, now }));
-      // At once: what is released is claimed without waiting for a commit (claims.ts).
-      group.flush();
-      const result = await acted;
+      const result = await group.durable(() => actOn(store(), { claims, fresh }, { ...request, now }));
       sweeper.wake();
       return result;
     },

@@ -15,7 +15,7 @@ export interface ReceivingDeps {
   bodies: OpenBodies;
   sweeper: Sweeper;
   space: DiskSpace;
-  /** Numbers of messages that the open transaction accepts; emptied with it. */
+  /** Emptied when the transaction ends (claims.ts). */
   fresh: Set<number>;
   /** Read anew for each body. */
   bounds: Readonly<Pick<SpoolBounds, 'encrypt'>>;

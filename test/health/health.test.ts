@@ -121,6 +121,25 @@ describe('a report', () => {
   });
 });
 
+describe('a look', () => {
+  test('ends while events come as fast as it reads them, and leaves those to the next one', async () => {
+    await acceptTestMessage(store);
+    let written = 0;
+    const flooded: HealthDeps['spool'] = {
+      ...store.spool,
+      async events(afterSeq, limit) {
+        const page = await store.spool.events(afterSeq, limit);
+        for (const _event of page) {
+          if (++written < 1000) await store.spool.record({ type: 'agent.stopped', data: { clean: true } });
+        }
+        return page;
+      },
+    };
+    await health({ spool: flooded }).look();
+    expect(written).toBe(1);
+  });
+});
+
 describe('a part that can not be looked at', () => {
   test.each([
     ['box', { box: { look: () => Promise.reject(new Error('gone')) } }],
