@@ -249,16 +249,19 @@ test('a refusal before the end of the body counts', async () => {
   expect(summary(report)).toEqual({ 'office@contoso.com': 'rejected reply.too-large' });
 });
 
-test('a body that fails in the middle never gets its final dot', async () => {
+test.each([
+  ['long', BIG, 100_000],
+  ['short', Buffer.from(SCAN), 120],
+])('a %s body that fails in the middle never gets its final dot', async (_length, whole, breaksAt) => {
   const { route, server, log } = await start(() => undefined);
   const openBody = async () =>
     Readable.from(
       (async function* () {
-        yield BIG.subarray(0, 100_000);
+        yield whole.subarray(0, breaksAt);
         throw new Error('the disk is gone');
       })(),
     );
-  const report = await send(route, { openBody, bodyBytes: BIG.length });
+  const report = await send(route, { openBody, bodyBytes: whole.length });
   expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.body-unreadable' });
   expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
   await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
