@@ -13,7 +13,7 @@ import type { Claim, RecipientSettlement, Settlement, Spool } from '../spool/typ
 import type { ClockWatch } from './clock-watch.ts';
 import type { Holds } from './holds.ts';
 import type { Keeper } from './keeper.ts';
-import type { Lane } from './lane.ts';
+import { hasDelivered, type Lane } from './lane.ts';
 import type { Envelope, Plan } from './plan.ts';
 import { faultFor, settlementsOf, unexpectedReport } from './settlement.ts';
 import type { AttemptStart } from './types.ts';
@@ -34,6 +34,8 @@ export interface DeliveryDeps {
   /** An attempt is over and its connection free, while what became of it is still to be written. */
   onAttempted(): void;
 }
+
+type Refusal = Extract<RecipientOutcome, { kind: 'hold' }>;
 
 /** Runs the plan to its end; never rejects for what a route or the spool did. */
 export function carryOut(plan: Plan, deps: DeliveryDeps): Promise<void> {
@@ -76,7 +78,9 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
     attempt: fault ? { ...tried, fault } : tried,
     recipients: settled,
   };
-  await learnSender(lane.route.id, claim, report, deps);
+  if (hasDelivered(report)) deps.holds.clear(lane.route.id, claim.head);
+  const refusal = refusalIn(report);
+  if (refusal !== null) await holdSender(lane.route.id, claim.head, refusal, deps);
   deps.onAttempted();
   await endClaim(settlement, deps);
 }
@@ -100,23 +104,20 @@ async function deliver(
   }
 }
 
+function refusalIn({ results }: DeliveryReport): Refusal | null {
+  for (const { outcome } of results) if (outcome.kind === 'hold') return outcome;
+  return null;
+}
+
 /** Before the settlement is written, so that no further message of a refused sender starts in between. */
-async function learnSender(
+async function holdSender(
   routeId: string,
-  { head }: Claim,
-  report: DeliveryReport,
-  deps: DeliveryDeps,
+  head: MessageHead,
+  { why, reply }: Refusal,
+  { keeper, holds }: DeliveryDeps,
 ): Promise<void> {
-  let refusal: Extract<RecipientOutcome, { kind: 'hold' }> | null = null;
-  let isDelivered = false;
-  for (const { outcome } of report.results) {
-    if (outcome.kind === 'delivered') isDelivered = true;
-    if (outcome.kind === 'hold') refusal ??= outcome;
-  }
-  if (isDelivered) deps.holds.clear(routeId, head);
-  if (refusal === null) return;
-  const held = { why: refusal.why, reply: refusal.reply?.text ?? null };
-  await deps.keeper.keep({ write: 'hold', message: head.id }, () => deps.holds.hold(routeId, head, held));
+  const held = { why, reply: reply?.text ?? null };
+  await keeper.keep({ write: 'hold', message: head.id }, () => holds.hold(routeId, head, held));
 }
 
 /** Writes the settlement; with nothing to tell of anybody the claim is given back instead. */

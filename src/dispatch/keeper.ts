@@ -70,9 +70,14 @@ export function createKeeper({ clock, log, onHealed }: KeeperDeps): Keeper {
   }
 
   async function keep(what: LogFields, write: () => Promise<void>): Promise<KeepResult> {
+    const failure = await failureOf(write, stopping);
+    return failure === null ? 'written' : keepOn(what, write, failure);
+  }
+
+  async function keepOn(what: LogFields, write: () => Promise<void>, failure: Failure): Promise<KeepResult> {
     let isFailing = false;
     try {
-      return await keepTrying(what, write, () => {
+      return await keepTrying({ what, write, failure }, () => {
         if (!isFailing) beginFailing();
         isFailing = true;
       });
@@ -82,23 +87,22 @@ export function createKeeper({ clock, log, onHealed }: KeeperDeps): Keeper {
   }
 
   async function keepTrying(
-    what: LogFields,
-    write: () => Promise<void>,
+    { what, write, failure: first }: { what: LogFields; write: () => Promise<void>; failure: Failure },
     onRefused: () => void,
   ): Promise<KeepResult> {
     let triesLeft: number = LIMITS.unexplainedWriteTriesMax;
-    for (let waitMs = FIRST_WAIT_MS; ; waitMs = longerWait(waitMs)) {
-      const isLast = stopping;
-      const failure = await failureOf(write);
-      if (failure === null) return 'written';
+    let waitMs = FIRST_WAIT_MS;
+    for (let failure: Failure | null = first; failure !== null; failure = await failureOf(write, stopping)) {
       if (failure.kind === 'passing') onRefused();
       else triesLeft--;
-      const end = endOf(failure, { isLast: isLast || triesLeft === 0 });
+      const end = endOf(failure, { isLast: failure.isLast || triesLeft === 0 });
       const error = describeError(failure.error);
       log.error('dispatch.write-failed', { ...what, error, givenUp: end !== null });
       if (end !== null) return end;
       if (!stopping) await wait(waitMs);
+      waitMs = longerWait(waitMs);
     }
+    return 'written';
   }
 
   function enqueue(what: LogFields, write: () => Promise<void>): void {
@@ -117,7 +121,7 @@ export function createKeeper({ clock, log, onHealed }: KeeperDeps): Keeper {
     keep,
     enqueue,
     async tryThenEnqueue(what, write) {
-      const failure = await failureOf(write);
+      const failure = await failureOf(write, stopping);
       if (failure === null) return;
       if (failure.kind !== 'passing') throw failure.error;
       beginFailing();
@@ -143,15 +147,17 @@ interface Failure {
   /** `passing`: the spool heals; `unfit`: no time helps. */
   kind: 'passing' | 'unfit' | 'unexplained';
   error: unknown;
+  /** The try was made after `stop`. */
+  isLast: boolean;
 }
 
-async function failureOf(write: () => Promise<void>): Promise<Failure | null> {
+async function failureOf(write: () => Promise<void>, isLast: boolean): Promise<Failure | null> {
   try {
     await write();
     return null;
   } catch (error) {
-    if (error instanceof SpoolRefusal) return { kind: 'passing', error };
-    return { kind: error instanceof UnfitSettlement ? 'unfit' : 'unexplained', error };
+    if (error instanceof SpoolRefusal) return { kind: 'passing', error, isLast };
+    return { kind: error instanceof UnfitSettlement ? 'unfit' : 'unexplained', error, isLast };
   }
 }
 

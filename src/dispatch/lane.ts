@@ -208,7 +208,7 @@ function countAccepted(report: DeliveryReport): number {
 }
 
 /** A connection that broke in the middle is no fault of the route, but no success either. */
-function hasDelivered(report: DeliveryReport): boolean {
+export function hasDelivered(report: DeliveryReport): boolean {
   return report.results.some(({ outcome }) => outcome.kind === 'delivered');
 }
 
