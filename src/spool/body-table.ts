@@ -59,6 +59,8 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
   const removeChunks = db.prepare<[number, number, number]>(
     'DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?)',
   );
+  /** The only one of a small body: a range to choose from costs three times as much. */
+  const removeChunk = db.prepare<[number]>('DELETE FROM chunks WHERE id = ?');
   const list = db.prepare<[number]>('INSERT OR IGNORE INTO garbage (number) VALUES (?)');
   const unlist = db.prepare<[number]>('DELETE FROM garbage WHERE number = ?');
   const listed = db.prepare<[], number>('SELECT number FROM garbage').pluck();
@@ -126,7 +128,7 @@ export function createBodyTable({ db, boxKey, slots, counters }: BodyTableDeps):
       if (body.keySlot !== null) slots.erase(body.keySlot);
       counters.bodyBytes -= body.bodyBytes;
       if (body.chunkCount > 1) list.run(body.number);
-      else remove(body.number, body.chunkCount);
+      else removeChunk.run(childId(body.number, 0));
     },
     listed: () => listed.all(),
     sweep(number, chunksMax) {
