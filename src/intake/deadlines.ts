@@ -118,7 +118,8 @@ export function createDeadlines(
       startedAt = lastAt;
       bytes = 0;
       longestPauseMs = 0;
-      arm();
+      // While the box owes a reply only the session limit runs, and no timer is later than that.
+      if (next !== 'reply') arm();
     },
     received(more) {
       const now = clock.monotonicMs();

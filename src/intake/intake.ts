@@ -96,9 +96,10 @@ export function createIntake(deps: IntakeDeps): Intake {
       return;
     }
     count(address, 1);
-    const session = openSession(socket, { address, device, treatment }, listener, { ...shown, name });
+    const { port } = shown;
+    const session = openSession(socket, { address, device, treatment }, listener, { port, name });
     sessions.add(session);
-    socket.once('close', () => {
+    socket.on('close', () => {
       sessions.delete(session);
       count(address, -1);
     });

@@ -24,6 +24,8 @@ const END = Buffer.from('\r\n.\r\n');
 const STUFFED = Buffer.from('\n..');
 /** Beginnings of END and STUFFED, longest first. */
 const BEGINNINGS = ['\r\n.\r', '\r\n.', '\r\n', '\n.', '\n', '\r'].map((text) => Buffer.from(text));
+/** One of these is the last byte of each. */
+const BEGINNING_ENDS = Buffer.from('\r\n.');
 const EMPTY = Buffer.alloc(0);
 
 /** @param onWanted called when the reader has room again. */
@@ -39,7 +41,8 @@ export function createMessageText(onWanted: () => void): MessageText {
   let wake = () => {};
 
   // An iterator of its own: a Readable and the one over it cost 3 KiB of garbage a message.
-  const reader: AsyncIterator<Buffer> = {
+  const reader: AsyncIterableIterator<Buffer> = {
+    [Symbol.asyncIterator]: () => reader,
     async next() {
       while (failure === null) {
         const value = waiting.shift();
@@ -68,7 +71,7 @@ export function createMessageText(onWanted: () => void): MessageText {
   }
 
   return {
-    text: { [Symbol.asyncIterator]: () => reader },
+    text: reader,
     isWanted: () => waiting.length === 0,
     take(bytes) {
       const all = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
@@ -91,6 +94,7 @@ export function createMessageText(onWanted: () => void): MessageText {
 }
 
 function beginningLength(bytes: Buffer): number {
+  if (!BEGINNING_ENDS.includes(bytes.at(-1) ?? 0)) return 0;
   const found = BEGINNINGS.find((beginning) => bytes.subarray(-beginning.length).equals(beginning));
   return found?.length ?? 0;
 }

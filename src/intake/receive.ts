@@ -69,6 +69,7 @@ export async function receiveMessage(
 ): Promise<ReceiveResult> {
   const receivedAt = deps.clock.now();
   const id = createMessageId(receivedAt);
+  const date = mailDate(receivedAt);
   const { device, envelope } = request;
   const sender = asciiAddress(envelope.sender);
   const pass = createRepairPass({
@@ -76,10 +77,10 @@ export async function receiveMessage(
       device,
       hostname: deps.hostname,
       messageId: id,
-      receivedAt,
+      date,
       protocol: envelope.protocol,
     }),
-    date: mailDate(receivedAt),
+    date,
     isClockSet: deps.clock.isSet(),
     from: sender === '' ? `postmaster@${deps.hostname}` : sender,
     messageId: `<${id}@${deps.hostname}>`,

@@ -6,7 +6,8 @@ export interface ReceivedFacts {
   device: DeviceFacts;
   hostname: string;
   messageId: string;
-  receivedAt: number;
+  /** Of arrival, as mail writes it. */
+  date: string;
   /** Such as `ESMTPSA` (RFC 3848). */
   protocol: string;
 }
@@ -24,7 +25,7 @@ export function receivedField(facts: ReceivedFacts): string {
   return (
     `Received: from ${from} (${literal})\r\n` +
     `\tby ${facts.hostname} (Scanferry) with ${facts.protocol} id ${facts.messageId}${tls};\r\n` +
-    `\t${mailDate(facts.receivedAt)}\r\n`
+    `\t${facts.date}\r\n`
   );
 }
 

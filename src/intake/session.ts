@@ -60,7 +60,7 @@ export function createSession(deps: SessionDeps, socket: Socket, facts: SessionF
   let wire = newWire(facts.mode === 'implicit');
   const deadlines = createDeadlines(clock, facts.treatment, expire);
   socket.on('error', (error) => deps.log.debug('intake.socket-error', { error: describeError(error) }));
-  socket.once('close', () => {
+  socket.on('close', () => {
     deadlines.stop();
     wire.destroy();
     recorder?.ended(deps.observer.hasQuit());

@@ -274,8 +274,8 @@ export function createWire(events: WireEvents): Wire {
       return;
     }
     socket.on('data', onData);
-    socket.once('end', onEnd);
-    socket.once('close', onClose);
+    socket.on('end', onEnd);
+    socket.on('close', onClose);
     if (socket.readableEnded) isPeerEnded = true;
     const held = heldGreeting;
     heldGreeting = null;

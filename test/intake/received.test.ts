@@ -7,7 +7,7 @@ describe('the Received field', () => {
     ...{
       hostname: 'scanferry.local',
       messageId: 'id1',
-      receivedAt: Date.UTC(2026, 10, 24, 8, 0, 0),
+      date: mailDate(Date.UTC(2026, 10, 24, 8, 0, 0)),
       protocol: 'ESMTPS',
     },
     device: {

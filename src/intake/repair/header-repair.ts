@@ -28,6 +28,8 @@ const MESSAGE_ID_MAX = 998;
 /** Fields that mean nothing when they are empty, and beside a new one would be a second (RFC 5322 3.6). */
 const NEVER_EMPTY = new Set(['date', 'from', 'message-id', 'to', 'cc']);
 
+const EMPTY_FIELD = /^[^:]*:\s*$/;
+
 /** Repairs the header; fields that need nothing stay as they are, to the byte and in their order. */
 export function repairHeader(
   fields: readonly Field[],
@@ -51,7 +53,7 @@ export function repairHeader(
 }
 
 function isKept(field: Field): boolean {
-  return !NEVER_EMPTY.has(field.name) || fieldValue(field) !== '';
+  return !NEVER_EMPTY.has(field.name) || !EMPTY_FIELD.test(field.raw);
 }
 
 function missingFields(fields: readonly Field[], facts: HeaderFacts, note: (repair: Repair) => void): string {
