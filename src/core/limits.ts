@@ -95,9 +95,9 @@ export const LIMITS = {
   noticeDelayMs: 24 * 60 * MINUTE,
   /** Notices: unknown devices remembered as told of; a site has a few dozen devices. */
   noticeDevicesMax: 500,
-  /** A commit that followed one shared by so many waits so long for more; a commit itself takes 3 ms and more. */
+  /** Where so many share a commit it waits so long for more; a commit itself takes 3 ms and more. */
   spoolCompanyMin: 4,
-  spoolCompanyWaitMs: 5,
+  spoolCompanyWaitMs: 10,
   /** A body up to this size goes along with its claim; as many as may be under way lie in memory. */
   claimedBodyBytesMax: 32 * KIB,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */

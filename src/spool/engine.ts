@@ -88,6 +88,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     clock: createSystemClock(0),
     connection: () => store().db,
     onUndone: () => connection.reload(),
+    // Each message being sent will be settled.
+    expected: () => claims.size,
     beforeCommit: () => sweeper.sweep(),
     onCommitted() {
       fresh.clear();

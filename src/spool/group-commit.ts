@@ -1,6 +1,6 @@
 /**
  * One transaction for everybody who is waiting: callers of one turn of the event loop share one commit. Where many come
- * at once, it waits a moment for more: each commit writes some ten pages, whoever shares it.
+ * at once, or are to come, it waits a moment for more: each commit writes some ten pages, whoever shares it.
  *
  * Invariants: a caller of `durable` is answered after its commit, or rejected when the transaction failed, in which
  * case nothing of it is kept. Readers never see what is not yet durable: while somebody waits they come after the
@@ -17,6 +17,8 @@ export interface GroupCommitDeps {
   connection(): Database;
   /** Work was undone without a disk failure: what is kept in memory about the tables must be read again. */
   onUndone(): void;
+  /** How many will want a commit before long. */
+  expected(): number;
   /** Writes of its own as the last of the transaction; a disk that fails there fails the transaction. */
   beforeCommit(): void;
   onCommitted(): void;
@@ -122,7 +124,8 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     if (isPlanned) return;
     isPlanned = true;
     if (alone > 0) queueMicrotask(commit);
-    else if (company >= LIMITS.spoolCompanyMin) deps.clock.schedule(LIMITS.spoolCompanyWaitMs, commit);
+    else if (Math.max(company, deps.expected()) >= LIMITS.spoolCompanyMin)
+      deps.clock.schedule(LIMITS.spoolCompanyWaitMs, commit);
     else setImmediate(commit);
   }
 

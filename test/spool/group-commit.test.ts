@@ -11,6 +11,7 @@ let group: GroupCommit;
 let clock: FakeClock;
 let commits: number;
 let undone: number;
+let expected: number;
 let last: () => void;
 
 beforeEach(() => {
@@ -18,11 +19,13 @@ beforeEach(() => {
   db.exec('CREATE TABLE numbers (value INTEGER PRIMARY KEY) STRICT');
   commits = 0;
   undone = 0;
+  expected = 0;
   last = () => {};
   clock = createFakeClock();
   group = createGroupCommit({
     clock,
     connection: () => db,
+    expected: () => expected,
     beforeCommit: () => last(),
     onUndone: () => undone++,
     onCommitted: () => commits++,
@@ -62,6 +65,18 @@ describe('the shared transaction', () => {
     expect(commits).toBe(4);
     await group.durable(insert(30));
     expect(commits).toBe(5);
+  });
+
+  test('waits for more where many are expected, who may have shared none yet', async () => {
+    expected = LIMITS.spoolCompanyMin;
+    const first = group.durable(insert(1));
+    await nextTurn();
+    const second = group.durable(insert(2));
+    await nextTurn();
+    expect(commits).toBe(0);
+    await clock.advance(LIMITS.spoolCompanyWaitMs);
+    await Promise.all([first, second]);
+    expect(commits).toBe(1);
   });
 
   test('ends with what the owner writes last', async () => {
