@@ -97,7 +97,7 @@ export const LIMITS = {
   noticeDevicesMax: 500,
   /** Where so many share a commit it waits so long for more; a commit itself takes 3 ms and more. */
   spoolCompanyMin: 4,
-  spoolCompanyWaitMs: 10,
+  spoolCompanyWaitMs: 20,
   /** A body up to this size goes along with its claim; as many as may be under way lie in memory. */
   claimedBodyBytesMax: 32 * KIB,
   /** Page cache of the spool's connection; a larger transaction spills to the file early. */
