@@ -49,6 +49,11 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
   const bounds: SpoolBounds = { maxBytes, minFreeBytes, historyDays, failedKeepDays, encrypt };
   const space = createDiskSpace(data.file, bounds);
   let hasNews = false;
+  /**
+   * Whether the latest commit of something new succeeded. Until one has, whoever claims waits for the commit that is
+   * pending: on a full disk one message goes whose outcome can't be recorded, not one for each connection.
+   */
+  let isProven = false;
   let salvaged: SalvageReport | null = null;
   let latestNow = 0;
   let copiesUnderWay = 0;
@@ -89,13 +94,14 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     connection: () => store().db,
     onUndone: () => connection.reload(),
     // Each message being sent will be settled.
-    expected: () => claims.size,
+    expected: () => (isProven ? claims.size : 0),
     beforeCommit: () => sweeper.sweep(),
     onCommitted() {
       fresh.clear();
       bodies.committed();
       sweeper.committed();
       // An event is a row more. Another commit may have changed nothing, and proves nothing.
+      if (hasNews) isProven = true;
       if (hasNews) hasWritten();
       if (hasNews) tell({ kind: 'changed' });
       hasNews = false;
@@ -103,6 +109,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     onFailure(error) {
       fresh.clear();
       hasNews = false;
+      isProven = false;
       failure = refusalFor(error);
       bodies.failed(failure, { all: false });
       connection.giveUp({ damage: isDamage(error) });
@@ -139,6 +146,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
 
   const sweeper = createSweeper({ store, group, isOpen: (number) => bodies.isOpen(number) });
 
+  async function lookForDue<T>(work: () => T): Promise<T> {
+    return isProven ? group.peek(work) : group.read(work);
+  }
+
   const executors: Executors = {
     async start(_args, now) {
       // Unlike later, a start that fails says why and ends.
@@ -168,15 +179,12 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async readChunk({ number, index }) {
       return group.peek(() => readChunk(store(), { number, index }));
     },
-    async claimDue(request) {
-      return group.peek(() => {
+    claimDue: (request) =>
+      lookForDue(() => {
         const claimed = claimDue(store(), { claims, fresh, turn }, request);
         return claimed.map(({ claim, body }) => ({ claim, body: smallBody(store(), body) }));
-      });
-    },
-    async nextDueAt({ filter }) {
-      return group.peek(() => nextDueAt(store(), { claims, fresh }, filter));
-    },
+      }),
+    nextDueAt: ({ filter }) => lookForDue(() => nextDueAt(store(), { claims, fresh }, filter)),
     async settle(settlement, now) {
       const isKnown = await group.durable(() => settleMessage(store(), settlement, now));
       claims.delete(settlement.messageId);

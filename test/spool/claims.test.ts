@@ -82,6 +82,12 @@ describe('a claim while a commit is pending', () => {
     expect(await claimIds()).toEqual([second.id]);
   });
 
+  test('waits for it until one has succeeded: the disk may be full', async () => {
+    const first = accept();
+    expect(await claimIds()).toEqual([first.id]);
+    await first.durable;
+  });
+
   test('gets what a person releases only when that is durable', async () => {
     const held = accept();
     await held.durable;
