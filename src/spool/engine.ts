@@ -186,8 +186,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       }),
     nextDueAt: ({ filter }) => lookForDue(() => nextDueAt(store(), { claims, fresh }, filter)),
     async settle(settlement, now) {
-      const isKnown = await group.durable(() => settleMessage(store(), settlement, now));
-      claims.delete(settlement.messageId);
+      const isKnown = await group.durable(
+        () => settleMessage(store(), settlement, now),
+        () => void claims.delete(settlement.messageId),
+      );
       // Without an event nothing else tells that the recipients wait again.
       if (settlement.recipients.length === 0) tell({ kind: 'changed' });
       sweeper.wake();

@@ -27,8 +27,11 @@ export interface GroupCommitDeps {
 }
 
 export interface GroupCommit {
-  /** Resolves with the result of `work` once it is durable. Rejects with SpoolRefusal when the disk fails. */
-  durable<T>(work: () => T): Promise<T>;
+  /**
+   * Resolves with the result of `work` once it is durable. Rejects with SpoolRefusal when the disk fails.
+   * @param onDurable runs then, before anybody reads.
+   */
+  durable<T>(work: () => T, onDurable?: () => void): Promise<T>;
   /** Runs `work` in the open transaction; durable with the next commit. Throws SpoolRefusal when the disk fails. */
   lazy(work: () => void, bytes: number): void;
   /** Runs `work` when nobody is waiting for a commit any more. */
@@ -139,11 +142,15 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   }
 
   return {
-    durable<T>(work: () => T): Promise<T> {
+    durable<T>(work: () => T, onDurable?: () => void): Promise<T> {
       return new Promise((resolve, reject) => {
         try {
           const result = attempt(work);
-          waiters.push({ resolve: () => resolve(result), reject });
+          const answer = () => {
+            onDurable?.();
+            resolve(result);
+          };
+          waiters.push({ resolve: answer, reject });
           plan();
         } catch (error) {
           reject(error);

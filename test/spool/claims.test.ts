@@ -14,6 +14,7 @@ import { acceptTestMessage, readTestBody, testMessage } from '../support/spool.t
 import { ALL, spoolsOfThisFile } from './open-spools.ts';
 
 const open = spoolsOfThisFile();
+const WHY = { code: 'reply.deferred', cause: 'The other side was busy.', reply: '450 4.9.9 Busy' };
 const clock = createFakeClock();
 const now = clock.now();
 
@@ -86,6 +87,23 @@ describe('a claim while a commit is pending', () => {
     const first = accept();
     expect(await claimIds()).toEqual([first.id]);
     await first.durable;
+  });
+
+  test('is over for whoever looks once its outcome is durable', async () => {
+    const { id, durable } = accept();
+    await durable;
+    const [claimed] = await claimAll();
+    const recipientId = claimed?.claim.recipients[0]?.id ?? 0;
+    const settled = call('settle', {
+      messageId: id,
+      attempt: { routeId: 'direct', startedAt: now, endedAt: now, upstream: null },
+      recipients: [
+        { recipientId, state: 'deferred', nextAttemptAt: now + 1, spendTry: true, ...WHY, uncertain: false },
+      ],
+    });
+    const shown = await call('show', { id });
+    expect(shown?.recipients).toMatchObject([{ state: 'deferred', tries: 1 }]);
+    await settled;
   });
 
   test('gets what a person releases only when that is durable', async () => {
