@@ -20,6 +20,8 @@ export interface Dialogue {
   readonly logger: Record<'debug' | 'info' | 'warn' | 'error', (entry: unknown, text?: unknown) => void>;
   /** Everything since the greeting, or since the last `beginMessage`. */
   exchanges(): readonly Exchange[];
+  /** Whether the last reply was the 354, so that nothing but the text is due. */
+  isTextDue(): boolean;
   /** Every line of the latest EHLO reply, without codes. */
   extensions(): readonly string[];
   /** Forgets the exchanges before the next message of the same connection. */
@@ -81,6 +83,10 @@ export function createDialogue(onProgress: () => void): Dialogue {
   return {
     logger: { debug: read, info: read, warn: read, error: read },
     exchanges: () => exchanges,
+    isTextDue: () => {
+      const last = exchanges.at(-1);
+      return last?.stage === 'final' && last.reply === null;
+    },
     extensions: () => extensions,
     beginMessage: () => {
       exchanges = [];

@@ -30,6 +30,10 @@ export const MESSAGES = {
     cause: 'The other side answered before it had the whole message.',
     advice: 'Check host and port of the route, and what is in between; it is tried again.',
   },
+  'message.out-of-step': {
+    cause: 'The other side answered DATA with a plain yes instead of asking for the text.',
+    advice: 'Check host and port of the route, and what is in between; it is tried again.',
+  },
   'message.no-rule': {
     cause: 'No routing rule fits the domain of this recipient.',
     advice: 'Add a rule for the domain, or one without recipients that takes all.',

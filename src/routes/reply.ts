@@ -29,9 +29,12 @@ export function isPositive({ code }: Reply): boolean {
   return code >= 200 && code < 300;
 }
 
-/** The text may follow, to DATA: `354`, where nodemailer also takes a 2xx. */
+/**
+ * The text may follow, to DATA: 354. nodemailer goes on after a 2xx, too, which may as well be the late answer to another
+ * command, and would leave the one to DATA for the final dot.
+ */
 export function isGoAhead({ code }: Reply): boolean {
-  return code >= 200 && code < 400;
+  return code >= 300 && code < 400;
 }
 
 function cutReplyText(text: string): string {

@@ -182,6 +182,8 @@ function afterRecipients(transfer: Transfer, context: TransferContext): Meaning 
   const final = replyAt(transfer, 'final');
   if (transfer.end === 'answered' && final !== null) return afterFinalReply(final, transfer, context);
   const data = replyAt(transfer, 'data');
+  if (data !== null && isPositive(data))
+    return decided(retry(explainMessage('message.out-of-step'), { reply: data }));
   if (data !== null && !isGoAhead(data)) return judge(data, 'data', context);
   if (final !== null && final.code >= 400) return judge(final, 'final', context);
   return withoutFinalReply(transfer);

@@ -36,6 +36,8 @@ export interface SmtpLine {
   step(start: (done: Done) => void, signal: AbortSignal): Promise<void>;
   /** Tells that something moved in the running step. */
   moved(): void;
+  /** Resolves when the replies that came along with the last one were read. @returns whether the text is asked for still. */
+  isWanted(): Promise<boolean>;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
   explain(error: unknown): Error;
@@ -107,12 +109,24 @@ export function createLine(
       }
     },
     moved,
+    isWanted: () =>
+      new Promise((resolve) => {
+        const decide = () => {
+          if (!dialogue.isTextDue()) fail(connectionFailure('route.protocol', where));
+          resolve(!connection.destroyed);
+        };
+        // nodemailer reads the replies of one packet in turns of their own, each put in line behind the last.
+        process.nextTick(() => setImmediate(decide));
+      }),
     together(write) {
       const socket = connection._socket;
       if (!(socket instanceof TLSSocket)) return write();
       socket.cork();
-      write();
-      socket.uncork();
+      try {
+        write();
+      } finally {
+        socket.uncork();
+      }
     },
     explain: (error) =>
       explainSessionError(error, { exchanges: dialogue.exchanges(), where, upstream: upstream() }),

@@ -28,6 +28,11 @@ export interface WireBody {
 export interface Wire {
   /** Called as each chunk leaves. */
   moved(): void;
+  /**
+   * Whether the text may go. A reply that came along with the go-ahead would pass for the one to the final dot: it is
+   * read before, and ends the attempt.
+   */
+  isWanted(): Promise<boolean>;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
 }
@@ -88,13 +93,16 @@ function shortBody(bytes: Buffer, { headerEnd, close }: { headerEnd: number; clo
     setHeader: (changed) => {
       header = changed;
     },
-    text: ({ moved, together }) => ({
+    text: ({ moved, isWanted, together }) => ({
       pipe(target) {
-        // Before the first byte: from here on the final dot follows by itself.
-        isComplete = true;
-        const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
-        together(() => target.end(header === stored ? bytes : changed()));
-        moved();
+        isWanted().then((goes) => {
+          if (!goes) return;
+          // Before the first byte: from here on the final dot follows by itself.
+          isComplete = true;
+          const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
+          together(() => target.end(header === stored ? bytes : changed()));
+          moved();
+        });
         return target;
       },
     }),
@@ -114,24 +122,25 @@ async function openLong(
   let isComplete = false;
   let failure: Error | null = null;
 
-  async function* pass(onChunk: () => void): AsyncGenerator<Buffer> {
+  async function* pass({ moved, isWanted }: Wire): AsyncGenerator<Buffer> {
+    if (!(await isWanted())) throw new Error('the server has answered before the text');
     if (header.length > 0) yield header;
     if (after.length > 0) yield after;
     let bytes = stored.length + after.length;
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
       bytes += next.value.length;
-      onChunk();
+      moved();
       yield next.value;
     }
     if (bytes !== expectedBytes)
       throw new Error(`the stored body has ${bytes} bytes instead of ${expectedBytes}`);
     isComplete = true;
-    onChunk();
+    moved();
   }
 
-  async function* watched(onChunk: () => void): AsyncGenerator<Buffer> {
+  async function* watched(wire: Wire): AsyncGenerator<Buffer> {
     try {
-      yield* pass(onChunk);
+      yield* pass(wire);
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
       throw failure;
@@ -143,7 +152,7 @@ async function openLong(
     setHeader: (changed) => {
       header = changed;
     },
-    text: ({ moved }) => Readable.from(watched(moved), { objectMode: false }),
+    text: (wire) => Readable.from(watched(wire), { objectMode: false }),
     isComplete: () => isComplete,
     error: () => failure,
     close,

@@ -20,6 +20,8 @@ const ANSWERS: readonly Answer[] = [
     '250\tok',
     '2500 ok',
     '250 ok\r\n421 bye',
+    '250 ok\r\n250 done',
+    '354 go\r\n250 done',
     '354 go',
     '199 x',
     '700 x',

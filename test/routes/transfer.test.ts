@@ -182,7 +182,17 @@ test.each(['354 go on', '2500 ok'])('a recipient answered by %j has not been tak
   expect(outcomeFor(report, 'b@contoso.com')).toMatchObject({ kind: 'retry', reply: { text } });
 });
 
-test.each(['MAIL', 'RCPT', 'DATA'])(
+test('where nobody can read the answer to DATA, no text follows', async () => {
+  const { route, server } = await start(at('DATA', '2500 ok'));
+  const report = await send(route);
+  expect(server.sessions[0]?.body.length).toBe(0);
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({
+    ...{ kind: 'retry', uncertain: false },
+    reply: { text: '2500 ok' },
+  });
+});
+
+test.each(['MAIL', 'RCPT'])(
   'where nobody can read the answer to %s and the text has gone all the same, that is in doubt',
   async (step) => {
     const { route, server } = await start(at(step, '2500 ok'));
@@ -234,6 +244,30 @@ test('a "yes" before the end of the body is no delivery', async () => {
   expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
   await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
   expect(server.sessions[0]?.body.includes('QUIT')).toBe(false);
+});
+
+test.each([
+  ['short', Buffer.from(SCAN)],
+  ['long', BIG],
+])('a "yes" that came along with the go-ahead is no delivery of a %s body', async (_length, whole) => {
+  const { route, server } = await start(at('DATA', '354 go\r\n250 2.6.0 thanks already'));
+  const report = await send(route, { openBody: async () => Readable.from([whole]), bodyBytes: whole.length });
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.answered-early' });
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
+  await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+  expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
+});
+
+test.each([
+  ['its own', 'DATA', '250 2.6.0 go'],
+  ['one too many before it', 'RCPT', '250 2.1.5 ok\r\n250 2.1.5 once more'],
+])('a 250 where DATA waits for 354, %s, lets no text follow', async (_kind, step, replies) => {
+  const { route, server } = await start(at(step, replies), ['PIPELINING']);
+  const report = await send(route);
+  expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.out-of-step' });
+  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
+  await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+  expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
 });
 
 test('a refusal before the end of the body counts', async () => {
