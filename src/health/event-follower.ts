@@ -127,7 +127,10 @@ export function createEventFollower({ clock, log, spool, isStopped }: EventFollo
       // What comes meanwhile is for the next look: an operator's command over everything writes as fast as this reads.
       const [latest] = await spool.latestEvents(1);
       while (!isStopped() && cursor < (latest?.seq ?? 0)) {
-        for (const event of await spool.events(cursor, PAGE)) await tell(event, byAddress);
+        const page = await spool.events(cursor, PAGE);
+        // The file has been salvaged since, and its newest events are lost.
+        if (page.length === 0) break;
+        for (const event of page) await tell(event, byAddress);
       }
       if (isDirty && clock.monotonicMs() - savedAt >= LIMITS.healthSaveEveryMs) await save();
     },

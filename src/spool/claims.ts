@@ -90,7 +90,7 @@ export function nextDueAt(
   filter: ClaimFilter,
 ): number | null {
   const taken = numbersOf(claims, fresh);
-  const isPassed = (number: number) => taken.has(number) || messages.byNumber(number) === null;
+  const isPassed = (number: number) => taken.has(number) || messages.bodyByNumber(number) === null;
   let earliest: number | null = null;
   for (const device of devicesFrom(due, FIRST_TURN.device)) {
     for (const line of due.linesOf(device)) {

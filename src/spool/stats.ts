@@ -43,9 +43,9 @@ export function statsOf(
 function shownCounts(store: Store, claims: Claims): Record<RecipientState, number> {
   const counts = { ...store.counters.recipients, sending: 0 };
   for (const [id, claimed] of claims) {
-    const message = store.messages.byId(id);
-    if (message === null) continue;
-    for (const recipient of store.recipients.ofMessage(message.body.number)) {
+    const body = store.messages.bodyById(id);
+    if (body === null) continue;
+    for (const recipient of store.recipients.ofMessage(body.number)) {
       if (!claimed.has(recipient.id)) continue;
       counts[recipient.state]--;
       counts.sending++;
@@ -61,5 +61,5 @@ function oldestPendingAt({ db, messages }: Store): number | null {
     .pluck()
     .get();
   if (lowest === undefined || lowest === null) return null;
-  return messages.byNumber(ownerOf(lowest))?.head.receivedAt ?? null;
+  return messages.bodyByNumber(ownerOf(lowest))?.receivedAt ?? null;
 }

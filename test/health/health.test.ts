@@ -122,6 +122,13 @@ describe('a report', () => {
 });
 
 describe('a look', () => {
+  test('ends where the newest event is gone, as after a salvage', async () => {
+    await acceptTestMessage(store);
+    const salvaged: HealthDeps['spool'] = { ...store.spool, events: async () => [] };
+    const { readings } = await health({ spool: salvaged }).look();
+    expect(readings.length).toBeGreaterThan(0);
+  });
+
   test('ends while events come as fast as it reads them, and leaves those to the next one', async () => {
     await acceptTestMessage(store);
     let written = 0;
