@@ -5,9 +5,13 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
+import { MAPPED_ALONE_BYTES } from './memory-settings.ts';
 
 /** The last comment is shorter; scripts/build.ts looks. */
 export const INDEX_BYTES_MAX = 16_384;
+
+/** More than a module has; what is longer is unpacked in several pieces. */
+const PIECE_BYTES = 1024 * 1024;
 
 export interface Parts {
   names: string[];
@@ -31,7 +35,9 @@ export function openParts(bundle: string): Parts {
       const text = readAt(file, place);
       if (digestOf(text) !== place.digest)
         throw new Error(`${bundle} is damaged, or was overwritten while it ran; start Scanferry again`);
-      return brotliDecompressSync(Buffer.from(text.toString('latin1'), 'base64'));
+      const packed = passing(text.length);
+      const length = packed.write(text.toString('latin1'), 'base64');
+      return brotliDecompressSync(packed.subarray(0, length), { chunkSize: PIECE_BYTES });
     },
     close: () => closeSync(file),
   };
@@ -62,6 +68,11 @@ function readIndex(file: number): Map<string, Span & { digest: string }> {
 }
 
 function readAt(file: number, { position, length }: Span): Buffer {
-  const bytes = Buffer.alloc(length);
+  const bytes = passing(length);
   return bytes.subarray(0, readSync(file, bytes, 0, length, position));
+}
+
+/** For what only passes through at the start: smaller buffers would leave holes among what stays, 1 MiB of them. */
+function passing(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(Math.max(length, MAPPED_ALONE_BYTES));
 }

@@ -5,13 +5,16 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+/** What malloc maps alone, and gives back as soon as it is freed: of this size and above. */
+export const MAPPED_ALONE_BYTES = 262_144;
+
 /** What the program starts again with; what an operator has set stands. */
 const ENVIRONMENT = {
   // Each of a dozen threads would keep freed memory of its own.
   MALLOC_ARENA_MAX: '1',
   // Fixed: left to itself, glibc raises it with each large buffer that is freed, up to 32 MiB, and what is smaller
   // is then not given back.
-  MALLOC_MMAP_THRESHOLD_: '262144',
+  MALLOC_MMAP_THRESHOLD_: String(MAPPED_ALONE_BYTES),
 };
 
 /** Short-lived objects of a message fit; left to itself it grows to three times 16 MiB in each thread, and stays. */
