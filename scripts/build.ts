@@ -52,8 +52,8 @@ function addonOf(target: string): Buffer {
   return readFileSync(path.join(path.dirname(packageFile), 'prebuilds', `${target}.node`));
 }
 
-/** Replaces the module that stands for the program of a thread by one that reads it among the parts of the bundle. */
-function embedThread(part: string, { file, name }: { file: RegExp; name: string }): Plugin {
+/** Replaces the module that stands for a program by one that reads it among the parts of the bundle. */
+function embedProgram(part: string, { file, name }: { file: RegExp; name: string }): Plugin {
   return {
     name: `embed-${part}`,
     setup(context) {
@@ -65,9 +65,9 @@ function embedThread(part: string, { file, name }: { file: RegExp; name: string 
   };
 }
 
-const embedThreads = [
-  embedThread('worker', { file: /\/src\/program\/worker-embedded\.ts$/, name: 'embeddedWorker' }),
-  embedThread('issuer', { file: /\/src\/intake\/issuer-embedded\.ts$/, name: 'embeddedIssuer' }),
+const embedPrograms = [
+  embedProgram('worker', { file: /\/src\/program\/worker-embedded\.ts$/, name: 'embeddedWorker' }),
+  embedProgram('issuer', { file: /\/src\/intake\/issuer-embedded\.ts$/, name: 'embeddedIssuer' }),
 ];
 
 /** Time of the build; SOURCE_DATE_EPOCH (seconds) makes it reproducible. */
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
     loader: asPart(await bundle('src/program/bundle-loader.ts')),
     ...program.modules,
     worker: asPart(await bundle('src/spool-thread.ts')),
-    issuer: asPart(await bundle('src/intake/issuer-thread.ts')),
+    issuer: asPart(await bundle('src/intake/issuer-process.ts')),
     ...Object.fromEntries(TARGETS.map((target) => [target, addonOf(target)])),
   };
   mkdirSync(path.dirname(OUT_FILE), { recursive: true });
@@ -131,7 +131,7 @@ async function bundleProgram(): Promise<{ modules: Record<string, Buffer>; metaf
       BUILD_TIME: JSON.stringify(buildTime()),
     },
     external: ['part:*'],
-    plugins: [embedAddons, embedAssets, ...embedThreads],
+    plugins: [embedAddons, embedAssets, ...embedPrograms],
   });
   const modules = outputFiles.map(async ({ path: file, text }) => {
     return [`./${path.relative(outdir, file)}`, asPart(await toCommonJs(text))];

@@ -1,4 +1,4 @@
-/** The program of the thread that makes certificates, as the build embeds it. Run from source there is none. */
+/** The program of the process that makes certificates, as the build embeds it. Run from source there is none. */
 
-/** JavaScript for `new Worker(…, { eval: true })`; filled in by scripts/build.ts. */
+/** JavaScript for `node -`; filled in by scripts/build.ts. */
 export const embeddedIssuer = (): string | null => null;

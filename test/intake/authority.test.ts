@@ -169,7 +169,7 @@ test('a folder that can’t be used is an error for the operator', async () => {
   expect((error as OperatorError).explanation.cause).toContain('ENOTDIR');
 });
 
-test('what fails in the thread that makes certificates is the error of who asked', async () => {
+test('what fails in the process that makes certificates is the error of who asked', async () => {
   const period = { notBefore: new Date('2026-11-01'), notAfter: new Date('2027-11-01') };
   const asked = askIssuer({
     root: { key: 'no key', cert: 'no certificate' },

@@ -1,14 +1,13 @@
 /** The program in the bundle: modules that are compiled when they are needed, some only on a rare day. */
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { brotliCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { CertificateRequest, IssuedCertificates } from '../../src/intake/issue-certificates.ts';
+import type { CertificateRequest } from '../../src/intake/issue-certificates.ts';
+import { askIssuer } from '../../src/intake/issuer.ts';
 import { digestOf } from '../../src/program/bundle-parts.ts';
 import { openModules } from '../../src/program/part-modules.ts';
 import { bundleFile } from '../support/bundle.ts';
@@ -81,18 +80,16 @@ test('of a file that was overwritten no module is taken, and a sentence says so'
   expect(() => load('./version.js')).toThrow('was overwritten while it ran; start Scanferry again');
 });
 
-test('the thread of the bundle makes certificates', async () => {
+test('a program of the bundle makes certificates', async () => {
   const { load } = open(await bundleFile(), requireBuiltin);
   const period = { notBefore: new Date('2026-11-01'), notAfter: new Date('2027-11-01') };
-  const workerData: CertificateRequest = {
+  const request: CertificateRequest = {
     root: { hostname: 'scanferry.local', period },
     server: { names: ['scanferry.local'], period },
   };
-  const thread = new Worker(String(load('part:issuer')), { eval: true, workerData });
-  const [made]: IssuedCertificates[] = await once(thread, 'message');
-  const root = new X509Certificate(made?.root.cert ?? '');
-  expect(new X509Certificate(made?.server.cert ?? '').verify(root.publicKey)).toBe(true);
-  await once(thread, 'exit');
+  const made = await askIssuer(request, String(load('part:issuer')));
+  const root = new X509Certificate(made.root.cert);
+  expect(new X509Certificate(made.server.cert).verify(root.publicKey)).toBe(true);
 });
 
 test('a package that is loaded later has all its names, as in Node.js itself', async () => {

@@ -105,7 +105,7 @@ describe('rooms', () => {
 });
 
 const ENTRIES = new Set([
-  ...['main.ts', 'spool-thread.ts', 'intake/issuer-thread.ts'],
+  ...['main.ts', 'spool-thread.ts', 'intake/issuer-process.ts'],
   ...['program/bundle-head.ts', 'program/bundle-loader.ts'],
 ]);
 
