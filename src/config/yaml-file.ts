@@ -2,6 +2,7 @@
 import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { describeError } from '../core/log.ts';
 import { type ConfigPath, type ConfigProblem, formatKey } from './problems.ts';
+import { sortTabErrors } from './yaml-tabs.ts';
 
 export interface YamlFile {
   /** Plain data, or undefined when the syntax is broken. */
@@ -25,13 +26,17 @@ export function readYaml(file: string, text: string): YamlFile {
     }
     return null;
   };
-  const problemAt = (offset: number | null, message: string): ConfigProblem => ({
-    ...{ severity: 'error', file, line: offset === null ? null : lines.linePos(offset).line },
+  const problemOn = (line: number | null, message: string): ConfigProblem => ({
+    ...{ severity: 'error', file, line },
     ...{ key: formatKey([]), message },
   });
+  const problemAt = (offset: number | null, message: string): ConfigProblem =>
+    problemOn(offset === null ? null : lines.linePos(offset).line, message);
   const cannotBeRead = (detail: string) => `the YAML can't be read: ${detail}`;
+  const { tabs, others } = sortTabErrors(text, document.errors, lines);
   const errors = [
-    ...document.errors.map(({ pos, message }) => problemAt(pos[0], cannotBeRead(message))),
+    ...(tabs === null ? [] : [problemOn(tabs.line, tabs.message)]),
+    ...others.map(({ pos, message }) => problemAt(pos[0], cannotBeRead(message))),
     ...unknownAliases(document).map((offset) => problemAt(offset, UNKNOWN_ALIAS)),
   ];
   const warnings = document.warnings.map(

@@ -7,6 +7,7 @@ import { openBoxKey } from '../../src/config/box-key.ts';
 import { checkConfig, loadConfig } from '../../src/config/load.ts';
 import { locateDataDir } from '../../src/config/locate.ts';
 import { openSecretStore } from '../../src/config/secret-store.ts';
+import { readYaml } from '../../src/config/yaml-file.ts';
 import { OperatorError } from '../../src/core/errors.ts';
 
 let folder: string;
@@ -112,6 +113,14 @@ describe('a good config', () => {
   test('warns when recipients of other domains would have no route', () => {
     const { warnings } = load(`${MINIMAL}routing:\n  - { recipients: [contoso.com], use: [mailbox] }\n`);
     expect(warnings[0]?.message).toContain('no route');
+  });
+
+  test('may have tabs inside a text, behind a value, and in lines that say nothing', () => {
+    const tabs = `spool:\t# Scans.\n\t# A week.\n  historyDays:\t7\t\n\t\nmail:\n  hostname: "a\tb"\n`;
+    expect(readYaml('scanferry.yaml', tabs)).toMatchObject({
+      data: { spool: { historyDays: 7 }, mail: { hostname: 'a\tb' } },
+      problems: [],
+    });
   });
 
   test('does not create the data folder by being checked', () => {
