@@ -19,6 +19,8 @@ export const REPAIRS = {
   'last-line': 'The last line had no end.',
   'sender-completed': 'The sender of the envelope had no usable domain and was completed.',
   'address-quoted': 'A dot at the end of a local part in the envelope was put in quotes.',
+  'address-dot':
+    'A dot behind the domain of an address in the envelope was taken away; addresses in the header keep theirs.',
 } as const satisfies Record<string, string>;
 
 /** What an id of the history means; the id itself where a later version wrote it. */

@@ -79,6 +79,7 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 const ENVELOPE_REPAIRS: Partial<Record<QuirkId, Repair>> = {
   'sender-incomplete': 'sender-completed',
   'local-part-dot': 'address-quoted',
+  'domain-dot': 'address-dot',
 };
 /** A reply with two enhanced codes: smtp-server's guess from the reply code, then ours from the table. */
 const DOUBLE_ENHANCED = /^(\d{3}) \d\.\d{1,3}\.\d{1,3} (\d\.\d{1,3}\.\d{1,3} )/;

@@ -172,6 +172,12 @@ export const QUIRKS = {
     tolerated: 'MAIL inside a transaction: 503, and the transaction goes on (RFC 5321 4.1.4).',
     source: 'RFC 5321 section 4.1.4',
   },
+  'domain-dot': {
+    ...{ number: null, scope: 'trusted', where: 'src/intake/quirks/address.ts' },
+    tolerated:
+      'A dot behind the domain of an address in MAIL or RCPT, as DNS writes the root; it is taken away.',
+    source: 'rspamd/rspamd issue 1543; Postfix takes it away too (trivial-rewrite/rewrite.c)',
+  },
   'line-end-doubled': {
     ...{ number: null, scope: 'trusted', where: 'src/intake/quirks/command.ts' },
     tolerated: 'Ends a command with more than one CR before the LF; those too many are dropped.',

@@ -218,7 +218,7 @@ const CASES: Record<Exclude<QuirkId, OffTheWire>, () => Promise<void>> = {
       'scan@fe80::1': 'scan@[IPv6:fe80::1]',
       'scan@COPIER_2F': 'scan@scanferry.local',
       'scan@': 'scan@scanferry.local',
-      'scan@contoso.com.': 'scan@contoso.com',
+      'scan@contoso.com..': 'scan@scanferry.local',
       'npif65e56@npif65e56': 'npif65e56@npif65e56',
       'scan@[192.168.1.21]': 'scan@[192.168.1.21]',
     };
@@ -390,6 +390,26 @@ const CASES: Record<Exclude<QuirkId, OffTheWire>, () => Promise<void>> = {
       codes.push(reply.slice(0, 3));
     expect(codes).toEqual(['220', '250', '503', '250', '250', '354', '250', '221']);
   },
+  async 'domain-dot'() {
+    const client = await meet({ settings: { senders: ['contoso.com'], recipients: ['contoso.com'] } });
+    await sendScan(client, [
+      ...['EHLO c', 'MAIL FROM:<scanner@contoso.com.> SIZE=100', 'RCPT TO:<desk@contoso.com.>'],
+      ...['RCPT TO:<desk@contoso.com>', 'RCPT TO: bob.@CONTOSO.COM. ', 'RCPT TO:<"a.b."@contoso.com.>'],
+    ]);
+    expect(message()).toMatchObject({
+      sender: 'scanner@contoso.com',
+      recipients: ['desk@contoso.com', '"bob."@CONTOSO.COM', '"a.b."@contoso.com'],
+      repairs: ['address-dot', 'address-quoted', 'date', 'from', 'to', 'message-id'],
+    });
+    for (const line of ENVELOPE) await client.say(line);
+    const fields = 'From: <scanner@contoso.com.>\r\nTo: desk@contoso.com.\r\n';
+    expect(await client.data(`${fields}${SCAN}`)).toMatch(OK);
+    expect(box.spool.messages[1]?.body.toString()).toContain(fields);
+    await client.say(ENVELOPE[0]);
+    expect(await client.say('RCPT TO:<desk@fabrikam.com.>')).toMatch(/^550 5\.7\.1 /);
+    for (const domain of ['.', '..', 'contoso.com..', '.contoso.com.', 'con..toso.com.', '[192.0.2.1].'])
+      expect(await client.say(`RCPT TO:<desk@${domain}>`), domain).toMatch(/^501 5\.1\.3 /);
+  },
   async 'line-end-doubled'() {
     const client = await meet(withLogin);
     const auth = `AUTH PLAIN ${base64(`\0${LOGIN.user}\0${LOGIN.password}`)}`;
@@ -453,6 +473,7 @@ const STRICT: Partial<Record<QuirkId, { lines: string[]; reply: RegExp }>> = {
   'path-bare': { lines: ['EHLO c', 'MAIL FROM:s@contoso.com'], reply: /^501 5\.1\.7 / },
   'path-spaces': { lines: ['EHLO c', 'MAIL  FROM:<s@contoso.com>'], reply: /^501 5\.1\.7 / },
   'local-part-dot': { lines: ['EHLO c', 'MAIL FROM:<s.@contoso.com>'], reply: /^501 5\.1\.7 / },
+  'domain-dot': { lines: ['EHLO c', 'MAIL FROM:<s@contoso.com.>'], reply: /^501 5\.1\.7 / },
   'sender-incomplete': { lines: ['EHLO c', 'MAIL FROM:<scanner>'], reply: /^501 5\.1\.7 / },
   'line-end-doubled': { lines: ['EHLO c', 'NOOP\r'], reply: /^501 5\.5\.2 / },
 };
@@ -485,6 +506,18 @@ describe('outside the trusted networks', () => {
     let last = '';
     for (const line of lines) last = await client.say(line);
     expect(last).toMatch(reply);
+  });
+
+  test('a sender with a dot behind its domain keeps the domain where only incomplete senders are tolerated', async () => {
+    box = await startBox({ ...away, profiles: catalogue(['sender-incomplete']) });
+    const client = await connectImplicit(box.port());
+    await client.reply();
+    await client.say('EHLO away');
+    await client.say(`AUTH PLAIN ${base64(`\0${LOGIN.user}\0${LOGIN.password}`)}`);
+    expect(await client.say('MAIL FROM:<s@contoso.com.>')).toMatch(/^250/);
+    expect(await client.say('RCPT TO:<anna@contoso.com.>')).toMatch(/^501 5\.1\.3 /);
+    await sendScan(client, ['RCPT TO:<anna@contoso.com>']);
+    expect(message()).toMatchObject({ sender: 's@contoso.com', recipients: ['anna@contoso.com'] });
   });
 
   test('a device that has signed in is tolerated as its profile says, and no further', async () => {

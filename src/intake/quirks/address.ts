@@ -14,6 +14,17 @@ const DOMAIN = /^(?!-)[A-Za-z0-9\x80-\xff-]+(?:\.[A-Za-z0-9\x80-\xff-]+)*$/;
 const DOT_AT_END = /^(?=\.|.*\.$)\.?[^\s."\\<>@]+(?:\.[^\s."\\<>@]+)*\.?$/;
 const LOCAL_PART = /^[^\s"\\<>@]+$/;
 
+/**
+ * `anna@contoso.com.` ends in the dot of the root, as DNS writes a whole name (RFC 1034 3.1); mail has none (RFC 5321
+ * 4.1.2). One dot behind a domain goes; two of them, or one behind nothing, are left to be refused.
+ */
+export function dropRootDot(address: string): ReadAddress {
+  const at = address.lastIndexOf('@');
+  if (at < 0 || !address.endsWith('.') || !DOMAIN.test(address.slice(at + 1, -1)))
+    return { address, quirk: null };
+  return { address: address.slice(0, -1), quirk: 'domain-dot' };
+}
+
 /** `user.@contoso.com`, as HPE iLO sends it, is the mailbox that is written `"user."@contoso.com`. */
 export function quoteDots(address: string): ReadAddress {
   const at = address.lastIndexOf('@');
@@ -35,8 +46,8 @@ export function completeSender(address: string, hostname: string): ReadAddress {
   if (isIP(domain) !== 0)
     return { address: `${local}@${addressLiteral(domain)}`, quirk: 'sender-incomplete' };
   if (DOMAIN.test(domain) || domain.startsWith('[')) return { address, quirk: null };
-  // The dot of the root, as DNS writes it; mail has none.
-  const rootless = domain.replace(/\.$/, '');
-  if (DOMAIN.test(rootless)) return { address: `${local}@${rootless}`, quirk: 'sender-incomplete' };
+  // Where a profile names this quirk alone, a domain that only has the dot of the root is kept all the same.
+  const rootless = dropRootDot(address);
+  if (rootless.quirk !== null) return { address: rootless.address, quirk: 'sender-incomplete' };
   return { address: `${local}@${hostname}`, quirk: 'sender-incomplete' };
 }

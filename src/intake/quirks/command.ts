@@ -1,6 +1,6 @@
 /** One command of a device with its quirks smoothed out, as far as they are tolerated from it. */
 import type { QuirkId } from '../../profiles/quirks.ts';
-import { completeSender, quoteDots, type ReadAddress } from './address.ts';
+import { completeSender, dropRootDot, quoteDots, type ReadAddress } from './address.ts';
 import { readGreeting } from './greeting.ts';
 import { readPathCommand, writePathCommand } from './path.ts';
 
@@ -68,6 +68,7 @@ function smoothAddress(
     address = read.address;
     quirks.push(read.quirk);
   };
+  apply(dropRootDot(address));
   // A recipient without a domain is refused instead: nobody can guess whom the person at the panel meant.
   if (verb === 'MAIL') apply(completeSender(address, facts.hostname));
   apply(quoteDots(address));
