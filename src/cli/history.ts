@@ -39,6 +39,7 @@ async function show(context: CliContext, options: HistoryOptions): Promise<void>
   const { messages, next } = pageOf(found, limit);
   if (context.asJson()) return context.output.json({ messages, next });
   if (messages.length === 0) return context.output.line('There is nothing in the history that fits.');
-  context.output.line(messages.map(formatHistory).join('\n\n'));
+  const width = context.output.width ?? null;
+  context.output.line(messages.map((message) => formatHistory(message, width)).join('\n\n'));
   if (next !== null) context.output.line(`\n${nextPageHint('history', options, next)}`);
 }

@@ -114,7 +114,7 @@ function formatList(messages: MessageSummary[], width: number | null): string {
 async function show(context: CliContext, id: string): Promise<void> {
   const detail = await context.client().call('queue.show', { id });
   if (context.asJson()) context.output.json(detail);
-  else context.output.line(formatDetail(detail));
+  else context.output.line(formatDetail(detail, context.output.width ?? null));
 }
 
 async function act(

@@ -161,6 +161,42 @@ describe('history', () => {
     expect((await cli('--json', 'queue', 'show', id)).json).toMatchObject({ recipients: [{ advice }] });
   });
 
+  it('says what to do about a recipient that failed, and only the cause of a trouble that is over', async () => {
+    await send('reply-550-5.1.10@contoso.com');
+    await agent.settled(1, ['failed']);
+    sandbox.tenant.faults.submission.dropAfterFinalDot = true;
+    await send('anna@contoso.com');
+    const [deferred] = await agent.settled(1, ['deferred'], { recipient: 'anna@contoso.com' });
+    sandbox.tenant.faults.submission.dropAfterFinalDot = false;
+    await cli('queue', 'retry', deferred?.head.id ?? '');
+    const [, failed] = await agent.settled(2, ['delivered', 'failed']);
+    const [whyDeferred, whyFailed] = [deferred, failed].map((one) => one?.recipients[0]);
+    const [former, advice] = [whyDeferred, whyFailed].map((one) => adviceFor(one?.code ?? ''));
+    expect([former, advice]).toEqual([expect.stringMatching(/\w/), expect.stringMatching(/\w/)]);
+
+    const { text } = await cliRun(['--data', `${agent.directory}/data`, 'history'], { width: 80 });
+    const ours = text.split('\n').filter((line) => !/^ {6}\d{3} /.test(line));
+    expect(Math.max(...ours.map((line) => line.length))).toBeLessThanOrEqual(80);
+    const [newest, oldest] = text.split('\n\n').map((message) => message.replace(/\s+/g, ' '));
+    expect(oldest).toContain(`reply-550-5.1.10@contoso.com: failed ${whyFailed?.cause} ${advice} 550 5.1.10`);
+    expect(newest).toContain(`(uncertain: it may have arrived) ${whyDeferred?.cause} 20`);
+    expect(newest).not.toContain(former);
+
+    const { messages } = (await cli('--json', 'history')).json as { messages: unknown[] };
+    expect(messages).toMatchObject([{ recipients: [{ advice: null }] }, { recipients: [{ advice }] }]);
+  });
+
+  it('says why and what to do below a recipient whose attempts do not tell it', async () => {
+    const { spool } = agent.agent.rooms;
+    sandbox.tenant.faults.submission.dropAfterFinalDot = true;
+    await send('anna@contoso.com');
+    const [deferred] = await agent.settled(1, ['deferred']);
+    const id = deferred?.head.id ?? '';
+    await cli('queue', 'cancel', id);
+    const cause = (await spool.show(id))?.recipients[0]?.cause;
+    expect((await cli('history')).text).toContain(`  cancelled  anna@contoso.com\n    ${cause}\n  20`);
+  });
+
   it('can be narrowed to a state, a recipient, a device, a time and a page', async () => {
     await send('anna@contoso.com');
     await send('reply-550-5.1.10@contoso.com');

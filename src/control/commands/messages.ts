@@ -12,8 +12,8 @@ export type Expected<M extends MessageSummary> = Omit<M, 'recipients'> & {
 };
 
 /** A message of which each recipient that is not done carries what a person can do about it; null where that is nothing. */
-export type Shown = Omit<MessageDetail, 'recipients'> & {
-  recipients: (Expected<MessageDetail>['recipients'][number] & { advice: string | null })[];
+type Advised<M extends MessageSummary> = Omit<M, 'recipients'> & {
+  recipients: (M['recipients'][number] & { advice: string | null })[];
 };
 
 const recipientStates = [
@@ -54,12 +54,15 @@ export const MESSAGE_COMMANDS = {
     },
   ),
 
-  'queue.show': command(z.strictObject({ id: z.string().min(1) }), async (deps, input): Promise<Shown> => {
-    const detail = await deps.spool.show(input.id);
-    const [shown] = detail === null ? [] : await withForecast(deps, [detail]);
-    if (shown === undefined) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
-    return { ...shown, recipients: shown.recipients.map((recipient) => withAdvice(deps, recipient)) };
-  }),
+  'queue.show': command(
+    z.strictObject({ id: z.string().min(1) }),
+    async (deps, input): Promise<Advised<Expected<MessageDetail>>> => {
+      const detail = await deps.spool.show(input.id);
+      const [shown] = detail === null ? [] : await withForecast(deps, [detail]);
+      if (shown === undefined) throw new OperatorError(PROBLEMS.unknownMessage(input.id));
+      return withAdvice(deps, shown);
+    },
+  ),
 
   'history.list': command(
     z.strictObject({
@@ -67,12 +70,12 @@ export const MESSAGE_COMMANDS = {
       limit: z.int().min(1).max(HISTORY_PAGE_MAX).default(20),
       before: z.string().nullable().default(null),
     }),
-    async (deps, input): Promise<MessageDetail[]> => {
+    async (deps, input): Promise<Advised<MessageDetail>[]> => {
       const page = { limit: input.limit, before: input.before };
       const found = await deps.spool.list(asFilter(input.filter), page);
       const details = await Promise.all(found.map(({ head }) => deps.spool.show(head.id)));
       // One that housekeeping has forgotten in between is no longer history.
-      return details.filter((detail) => detail !== null);
+      return details.filter((detail) => detail !== null).map((detail) => withAdvice(deps, detail));
     },
   ),
 
@@ -105,10 +108,13 @@ async function withForecast<M extends MessageSummary>(
   }));
 }
 
-function withAdvice<R extends RecipientStatus>({ adviceFor }: ControlDeps, recipient: R) {
-  const { state, code } = recipient;
-  const isDone = state === 'delivered' || state === 'cancelled';
-  return { ...recipient, advice: isDone || code === null ? null : adviceFor(code) };
+function withAdvice<M extends MessageSummary>({ adviceFor }: ControlDeps, message: M): Advised<M> {
+  const recipients = message.recipients.map((recipient: M['recipients'][number]) => {
+    const { state, code } = recipient;
+    const isDone = state === 'delivered' || state === 'cancelled';
+    return { ...recipient, advice: isDone || code === null ? null : adviceFor(code) };
+  });
+  return { ...message, recipients };
 }
 
 function isWaiting({ state }: RecipientStatus): boolean {
