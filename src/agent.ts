@@ -144,7 +144,7 @@ export function createAgent(given: AgentDeps): Agent {
       ...{ clock, log: logOf('discovery'), spool, ...profiles, inForce, record },
     });
     const devices = createAgentDevices({
-      ...{ clock, log: logOf('devices'), spool, ...profiles, inForce, discovery, intake },
+      ...{ clock, log: logOf('devices'), spool, ...profiles, inForce, discovery, health, intake },
       notices: () => notices,
       wake: () => dispatch.wake(),
       refresh: () => report.refresh(),

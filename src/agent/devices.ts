@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import { createDevices } from '../devices/devices.ts';
 import type { Devices } from '../devices/types.ts';
 import type { Discovery } from '../discovery/types.ts';
+import type { HealthRoom } from '../health/types.ts';
 import type { Intake } from '../intake/types.ts';
 import type { Notices } from '../notices/types.ts';
 import { VERSION } from '../program/version.ts';
@@ -19,6 +20,7 @@ export interface AgentDevicesDeps extends CatalogueInUse {
   spool: Spool;
   inForce: InForce;
   discovery: Discovery;
+  health: Pick<HealthRoom, 'look' | 'refusalOf'>;
   /** Those that follow; each is asked for when it is needed, for they are built later. */
   intake(): Pick<Intake, 'replaceDevices' | 'forgetTls' | 'capture'>;
   notices(): Pick<Notices, 'replace'> | null;
@@ -41,6 +43,11 @@ export function createAgentDevices({ inForce, profiles, ...deps }: AgentDevicesD
     },
     forgetTls: (address) => deps.intake().forgetTls(address),
     capture: (request) => deps.intake().capture(request),
+    /** Also one of this moment. */
+    async refusalOf(device) {
+      await deps.health.look();
+      return deps.health.refusalOf(device);
+    },
     version: VERSION,
     wake: deps.wake,
   });

@@ -9,6 +9,7 @@ import { createBoxProbe } from '../health/box-probe.ts';
 import { createHealth } from '../health/health.ts';
 import type { BrokerFacts, HealthSpool, RouteFacts } from '../health/sources.ts';
 import type { HealthRoom } from '../health/types.ts';
+import { isTelling } from '../intake/replies.ts';
 import { VERSION } from '../program/version.ts';
 import type { RouteSettings } from '../routes/settings.ts';
 import type { InForce } from './in-force.ts';
@@ -35,6 +36,8 @@ export function createAgentHealth(deps: AgentHealthDeps): HealthRoom {
       watch.jumpMs();
       return watch.ageMs(receivedAt);
     },
+    historyDays: () => inForce.config.spool.historyDays,
+    isTelling,
     maxAgeHours: () => inForce.config.spool.maxAgeHours,
     routes: () => routeFacts(deps),
     devices: () =>

@@ -71,12 +71,18 @@ export function formatDetail(detail: Detail, width: number | null): string {
     ...(likely === null ? [] : [['Likely', `${likely}, not certain enough to be applied`]]),
     ['Why', why],
     ['Last seen', detail.lastSeenAt === null ? 'never' : formatTime(detail.lastSeenAt)],
+    ...(detail.refusal === null ? [] : [['Refused', refusalText(detail.refusal)]]),
     ['Held', detail.held === 0 ? 'nothing' : `${detail.held} messages`],
   ];
   const head = facts.map(
     ([label = '', text = '']) => `${label.padEnd(10)}${wrapText(text, 10, width ?? undefined).trimStart()}`,
   );
   return [...head, '', overlayTable(detail, width)].join('\n');
+}
+
+function refusalText({ at, cause, advice, isOver }: NonNullable<Detail['refusal']>): string {
+  const since = isOver ? ' A message of it was accepted since.' : '';
+  return `${formatTime(at)}: ${cause} ${advice}${since}`;
 }
 
 function standingOf(word: string, approved: Detail['approved']): string {

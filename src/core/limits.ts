@@ -377,6 +377,8 @@ export const LIMITS = {
   healthMessagesRememberedMax: 2000,
   /** Health: devices in one fact of the spool, about 500 bytes each. */
   healthDevicesPerFact: 200,
+  /** Health: addresses of no known device whose latest refusal is remembered, about 100 bytes each in one fact. */
+  healthStrangersMax: 200,
   /** Kept log: two files of this size; some thousand lines, more than a support case needs. */
   logFileBytesMax: 1024 * KIB,
   /** Kept log: a line longer than this is cut. */

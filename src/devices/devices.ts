@@ -12,6 +12,7 @@ import { createTurns } from '../core/turns.ts';
 import type { FoundDevice } from '../discovery/types.ts';
 import { normaliseAddress } from '../intake/addresses.ts';
 import type { SessionObservation } from '../intake/observation.ts';
+import { explain, isTelling } from '../intake/replies.ts';
 import type { DeviceSettings } from '../intake/settings.ts';
 import { type KnownDevice, treatmentOf } from '../intake/treatment.ts';
 import type { DeviceProfile } from '../profiles/types.ts';
@@ -34,6 +35,7 @@ import type {
   DevicesDeps,
   ForgetRequest,
   Forgotten,
+  ToldRefusal,
 } from './types.ts';
 
 const ID = /^[a-z0-9-]{1,64}$/;
@@ -133,14 +135,32 @@ export function createDevices(deps: DevicesDeps): Devices {
     return all.at(-1)?.[0] ?? null;
   }
 
-  async function placeOf(which: string): Promise<{ place: Place; held: Map<string, number> }> {
-    const held = await countHeld(spool);
+  async function placeOf(which: string): Promise<Place> {
+    const place = placeIn(await countHeld(spool), which);
+    if (place === null) throw new OperatorError(PROBLEMS.unknownDevice(which));
+    return place;
+  }
+
+  function placeIn(held: ReadonlyMap<string, number>, which: string): Place | null {
     const address = isIP(which) === 0 ? null : normaliseAddress(which);
-    const place = places(held).find(
-      (one) => one.device?.id === which || (address !== null && one.address === address),
-    );
-    if (place === undefined) throw new OperatorError(PROBLEMS.unknownDevice(which));
-    return { place, held };
+    const isMeant = (one: Place) => one.device?.id === which || (address !== null && one.address === address);
+    return places(held).find(isMeant) ?? null;
+  }
+
+  /** Of an address that was turned away at the door nothing is known but that. */
+  async function refusedStranger(which: string): Promise<Place> {
+    const address = isIP(which) === 0 ? null : normaliseAddress(which);
+    const place: Place = { device: null, address, standing: 'seen' };
+    if (address === null || (await refusalOf(place)) === null)
+      throw new OperatorError(PROBLEMS.unknownDevice(which));
+    return place;
+  }
+
+  async function refusalOf({ device, address }: Place): Promise<ToldRefusal | null> {
+    const refusal = await deps.refusalOf({ id: device?.id ?? null, address });
+    if (refusal === null || !isTelling(refusal.code)) return null;
+    const { at, isOver } = refusal;
+    return { at, ...explain(refusal.code), isOver };
   }
 
   async function approve(request: ApproveRequest): Promise<Approval> {
@@ -241,7 +261,7 @@ export function createDevices(deps: DevicesDeps): Devices {
   }
 
   async function forget({ device: which, by }: ForgetRequest): Promise<Forgotten> {
-    const { place } = await placeOf(which);
+    const place = await placeOf(which);
     const id = place.device?.id ?? null;
     const { address, standing } = place;
     if (standing === 'config' || address === null)
@@ -259,7 +279,7 @@ export function createDevices(deps: DevicesDeps): Devices {
   /** An address need not be known before: it is captured when it comes. */
   async function addressOf(which: string): Promise<string> {
     if (isIP(which) !== 0) return normaliseAddress(which);
-    const { place } = await placeOf(which);
+    const place = await placeOf(which);
     if (place.address === null) throw new OperatorError(PROBLEMS.noAddress(which));
     return place.address;
   }
@@ -298,7 +318,8 @@ export function createDevices(deps: DevicesDeps): Devices {
       return places(held).map((place) => rowOf(place, held));
     },
     async show(which): Promise<DeviceDetail> {
-      const { place, held } = await placeOf(which);
+      const held = await countHeld(spool);
+      const place = placeIn(held, which) ?? (await refusedStranger(which));
       const { known: one } = factsOf(place);
       const by = place.standing === 'approved' ? approved.find(place.device?.id ?? '') : null;
       return {
@@ -307,6 +328,7 @@ export function createDevices(deps: DevicesDeps): Devices {
         measured: one.measured,
         treatment: treatmentOf(one),
         approved: by === null ? null : { at: by.at, by: by.by },
+        refusal: await refusalOf(place),
       };
     },
     approve: (request) => changes.take(() => approve(request)),

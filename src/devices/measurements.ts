@@ -98,7 +98,8 @@ export function createMeasurements(deps: { clock: Clock; log: Log; spool: Device
     add(seen) {
       const before = kept.get(seen.address);
       const one: Kept = {
-        device: seen.device,
+        // Whoever was refused before signing in has not sent: the device of before is still the one that did.
+        device: seen.device ?? (seen.messages.length === 0 ? (before?.device ?? null) : null),
         recognised: before?.recognised ?? null,
         measured: measure(before?.measured ?? null, seen),
         written: before?.written ?? null,

@@ -1,5 +1,6 @@
 /** What the register of devices knows, does and needs. */
 import type { Clock } from '../core/clock.ts';
+import type { Explanation } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { FoundDevice, KeptDevice } from '../discovery/types.ts';
 import type { Captures } from '../intake/capture.ts';
@@ -55,12 +56,22 @@ export interface OverlayRow {
   isOverridden: boolean;
 }
 
+/** A session that was refused, with what a person can do about it. */
+export interface ToldRefusal extends Explanation {
+  /** Epoch milliseconds. */
+  at: number;
+  /** A message has been accepted since. */
+  isOver: boolean;
+}
+
 export interface DeviceDetail extends DeviceRow {
   overlay: OverlayRow[];
   measured: Measured | null;
   treatment: Treatment;
   /** Epoch milliseconds and who, for an approved one. */
   approved: { at: number; by: string } | null;
+  /** The latest since its latest accepted message, or within the history; null where there was none. */
+  refusal: ToldRefusal | null;
 }
 
 export interface ApproveRequest {
@@ -145,6 +156,11 @@ export interface DevicesDeps {
   forgetTls(address: string): void;
   /** Records the sessions of an address; null while another one is recorded. */
   capture: Captures['capture'];
+  /** The latest refusal of a device, or of an address. */
+  refusalOf(device: {
+    id: string | null;
+    address: string | null;
+  }): Promise<{ at: number; code: string; isOver: boolean } | null>;
   version: string;
   /** Mail has been released. */
   wake(): void;

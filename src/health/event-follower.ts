@@ -11,11 +11,14 @@ import { describeError, type Log } from '../core/log.ts';
 import { loadRecords, type Records, saveRecords } from './record-store.ts';
 import {
   type DeviceRecord,
+  type IsTelling,
   newDeviceRecord,
   newSiteRecord,
+  type Refusal,
   type SiteRecord,
   tellDevice,
   tellSite,
+  tellStranger,
 } from './sightings.ts';
 import type { DeviceIdentity, HealthSpool } from './sources.ts';
 
@@ -26,6 +29,8 @@ export interface EventFollower {
   follow(devices: readonly DeviceIdentity[]): Promise<void>;
   device(id: string): DeviceRecord;
   site(): SiteRecord;
+  /** The latest refusal of a device, or of its address before the device was known. */
+  refusalOf(device: Pick<DeviceIdentity, 'address'> & { id: string | null }): Refusal | null;
   /** Writes what is not yet kept, if there is anything; never rejects. */
   save(): Promise<void>;
 }
@@ -36,11 +41,13 @@ export interface EventFollowerDeps {
   spool: HealthSpool;
   /** A long history is left where it stands. */
   isStopped(): boolean;
+  isTelling: IsTelling;
 }
 
 const PAGE = 500;
 
-export function createEventFollower({ clock, log, spool, isStopped }: EventFollowerDeps): EventFollower {
+export function createEventFollower(deps: EventFollowerDeps): EventFollower {
+  const { clock, log, spool, isStopped, isTelling } = deps;
   let records: Records = { site: newSiteRecord(), devices: new Map(), chunks: 0 };
   let cursor = 0;
   let isDirty = false;
@@ -95,9 +102,10 @@ export function createEventFollower({ clock, log, spool, isStopped }: EventFollo
   async function tell(event: EventRecord, byAddress: ReadonlyMap<string, string>): Promise<void> {
     const id = records.devices.size === 0 ? null : await deviceOf(event, byAddress);
     const record = id === null ? undefined : records.devices.get(id);
-    const isNews = record !== undefined && tellDevice(record, event);
-    // Both are told: neither may be left out because the other has changed.
-    isDirty = tellSite(records.site, event) || isNews || isDirty;
+    const isNews = record !== undefined && tellDevice(record, event, isTelling);
+    const isOfStranger = tellStranger(records.site, event, { isKnown: record !== undefined, isTelling });
+    // All are told: none may be left out because another has changed.
+    isDirty = tellSite(records.site, event) || isNews || isOfStranger || isDirty;
     cursor = event.seq;
   }
 
@@ -136,6 +144,12 @@ export function createEventFollower({ clock, log, spool, isStopped }: EventFollo
     },
     device: (id) => records.devices.get(id) ?? newDeviceRecord(cursor),
     site: () => records.site,
+    refusalOf({ id, address }) {
+      const ofDevice = records.devices.get(id ?? '')?.refusal ?? null;
+      const ofAddress = records.site.strangers.find((one) => one.address === address) ?? null;
+      if (ofDevice === null || ofAddress === null) return ofDevice ?? ofAddress;
+      return ofDevice.at >= ofAddress.at ? ofDevice : ofAddress;
+    },
     save,
   };
 }

@@ -26,7 +26,10 @@ import type { DeviceHealth, HealthReport, HealthRoom, Reading } from './types.ts
 export function createHealth(deps: HealthDeps): HealthRoom {
   const { clock, log, spool } = deps;
   let isStopped = false;
-  const follower = createEventFollower({ clock, log, spool, isStopped: () => isStopped });
+  const follower = createEventFollower({
+    ...{ clock, log, spool, isTelling: deps.isTelling },
+    isStopped: () => isStopped,
+  });
   const ownProcess = createProcessProbe(clock);
   const listeners = new Set<(report: HealthReport) => void>();
   const startedAt = clock.monotonicMs();
@@ -183,6 +186,11 @@ export function createHealth(deps: HealthDeps): HealthRoom {
     report: () => report,
     devices: () => devices,
     look: () => queueLook('asked'),
+    refusalOf(device) {
+      const refusal = follower.refusalOf(device);
+      const isOld = refusal !== null && clock.now() - refusal.at > deps.historyDays() * DAY_MS;
+      return refusal !== null && isOld && refusal.isOver ? null : refusal;
+    },
     onReport(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -18,15 +18,20 @@ const CHUNK_KEY = /^devices-\d+$/;
 const moment = z.number().nullable();
 const count = z.int().min(0);
 
+const refusal = z.object({ at: z.number(), code: z.string(), isOver: z.boolean() });
+
+// What an older version has not kept yet has a default: without it the counts would be forgotten with the record.
 const deviceRecord = z.object({
   ...{ seq: count, lastSeenAt: moment, lastMessageAt: moment, tls: z.string().nullable() },
   ...{ accepted: count, delivered: count, failed: count, failedInRow: count, refusedInRow: count },
+  refusal: refusal.nullable().default(null),
   days: z.array(z.int()),
 });
 
 const siteRecord = z.object({
   ...{ seq: count, starts: z.array(z.number()), failures: z.array(z.number()), lastEventAt: moment },
   ...{ isStopped: z.boolean().nullable(), uncleanAt: moment, offDays: z.array(z.int()) },
+  strangers: z.array(refusal.extend({ address: z.string() })).default([]),
 });
 
 const chunk = z.record(z.string(), deviceRecord);

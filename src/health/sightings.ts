@@ -5,7 +5,20 @@
  */
 import { DAY_MS } from '../core/durations.ts';
 import type { EventRecord } from '../core/events.ts';
+import { LIMITS } from '../core/limits.ts';
 import { type Day, dayOf, HABIT_DAYS } from './silence.ts';
+
+/** A session that was refused. */
+export interface Refusal {
+  /** Epoch milliseconds. */
+  at: number;
+  code: string;
+  /** A message has been accepted since. */
+  isOver: boolean;
+}
+
+/** Whether a code says why a device can't send. */
+export type IsTelling = (code: string) => boolean;
 
 export interface DeviceRecord {
   /** Events up to this one are in. */
@@ -17,6 +30,8 @@ export interface DeviceRecord {
   failed: number;
   failedInRow: number;
   refusedInRow: number;
+  /** The latest that says why. */
+  refusal: Refusal | null;
   /** TLS of the latest message; `none` in plain text. */
   tls: string | null;
   /** Days with a message, ascending, those of the habit alone. */
@@ -36,6 +51,8 @@ export interface SiteRecord {
   uncleanAt: number | null;
   /** Days on which the box did not run. */
   offDays: Day[];
+  /** The latest refusal of each address that is no device's, oldest first. */
+  strangers: (Refusal & { address: string })[];
 }
 
 /** More are not told apart. */
@@ -45,19 +62,19 @@ const FAILURES_MAX = 1000;
 export function newDeviceRecord(seq: number): DeviceRecord {
   return {
     ...{ seq, lastSeenAt: null, lastMessageAt: null, tls: null, days: [] },
-    ...{ accepted: 0, delivered: 0, failed: 0, failedInRow: 0, refusedInRow: 0 },
+    ...{ accepted: 0, delivered: 0, failed: 0, failedInRow: 0, refusedInRow: 0, refusal: null },
   };
 }
 
 export function newSiteRecord(): SiteRecord {
   return {
-    ...{ seq: 0, starts: [], failures: [], offDays: [] },
+    ...{ seq: 0, starts: [], failures: [], offDays: [], strangers: [] },
     ...{ lastEventAt: null, isStopped: null, uncleanAt: null },
   };
 }
 
 /** Takes an event into the record of the device it is about; false when it told nothing new. */
-export function tellDevice(record: DeviceRecord, event: EventRecord): boolean {
+export function tellDevice(record: DeviceRecord, event: EventRecord, isTelling: IsTelling): boolean {
   if (event.seq <= record.seq) return false;
   record.seq = event.seq;
   switch (event.type) {
@@ -66,11 +83,13 @@ export function tellDevice(record: DeviceRecord, event: EventRecord): boolean {
       record.lastMessageAt = event.ts;
       record.accepted++;
       record.refusedInRow = 0;
+      if (record.refusal !== null) record.refusal = { ...record.refusal, isOver: true };
       record.tls = event.data.tls?.protocol ?? 'none';
       record.days = withDay(record.days, dayOf(event.ts));
       return true;
     case 'session.refused':
       record.refusedInRow++;
+      if (isTelling(event.data.code)) record.refusal = refusalOf(event);
       record.lastSeenAt = event.ts;
       return true;
     case 'session.unfinished':
@@ -88,6 +107,30 @@ export function tellDevice(record: DeviceRecord, event: EventRecord): boolean {
     default:
       return false;
   }
+}
+
+function refusalOf({ ts, data }: Extract<EventRecord, { type: 'session.refused' }>): Refusal {
+  return { at: ts, code: data.code, isOver: false };
+}
+
+/** Takes what an address did that may be one of no known device; false when that told nothing worth keeping. */
+export function tellStranger(
+  record: SiteRecord,
+  event: EventRecord,
+  { isKnown, isTelling }: { isKnown: boolean; isTelling: IsTelling },
+): boolean {
+  if (event.seq <= record.seq) return false;
+  if (event.type === 'session.refused' && !isKnown && isTelling(event.data.code)) {
+    const { address } = event.data;
+    const others = record.strangers.filter((one) => one.address !== address);
+    record.strangers = [...others, { address, ...refusalOf(event) }].slice(-LIMITS.healthStrangersMax);
+    return true;
+  }
+  if (event.type !== 'message.accepted') return false;
+  const { address } = event.data;
+  const refused = record.strangers.find((one) => one.address === address && !one.isOver);
+  if (refused !== undefined) refused.isOver = true;
+  return refused !== undefined;
 }
 
 /** Takes an event into the record of the site; false when it told nothing worth keeping. */

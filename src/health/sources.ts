@@ -62,6 +62,10 @@ export interface HealthDeps {
   /** Oldest age a message may reach, hours (`spool.maxAgeHours`). */
   maxAgeHours(): number;
   routes(): RouteFacts[];
+  /** Days for which the history is kept (`spool.historyDays`). */
+  historyDays(): number;
+  /** Whether the code of a refused session says why a device can't send. */
+  isTelling(code: string): boolean;
   /** Devices of the config in force. */
   devices(): DeviceIdentity[];
   /** Null when no broker is configured. */

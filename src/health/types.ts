@@ -1,5 +1,6 @@
 /** What health says: one reading a metric, graded, with a sentence where it is not well. */
 import type { Explanation } from '../core/errors.ts';
+import type { Refusal } from './sightings.ts';
 
 /** How well something is; the worst reading is the grade of the whole. */
 export const GRADES = ['ok', 'warn', 'fail'] as const;
@@ -74,4 +75,6 @@ export interface Health {
 export interface HealthRoom extends Health {
   /** Looks at everything now, after the look under way. */
   look(): Promise<HealthReport>;
+  /** The latest refusal since the latest accepted message, or within the history; seen at the latest look. */
+  refusalOf(device: { id: string | null; address: string | null }): Refusal | null;
 }

@@ -342,6 +342,20 @@ export function explain(code: ReplyCode | SilentCode): Explanation {
   return { code, cause, advice };
 }
 
+/** They come with sessions that work, or follow on another refusal that says more. */
+const INCIDENTAL: ReadonlySet<string> = new Set<ReplyCode>([
+  'intake.mail-first',
+  'intake.recipient-first',
+  'intake.command-unknown',
+  'intake.command-timeout',
+  'intake.session-timeout',
+]);
+
+/** Whether a code of the event table says why a device can't send. */
+export function isTelling(code: string): code is ReplyCode | SilentCode {
+  return (code in REPLIES || code in SILENT_REFUSALS) && !INCIDENTAL.has(code);
+}
+
 /** Texts of smtp-server's own refusals (its smtp-connection.js), in the order they are looked for. */
 const LIBRARY_TEXTS: readonly [RegExp, ReplyCode][] = [
   [/send HELO\/EHLO first/, 'intake.greeting-first'],

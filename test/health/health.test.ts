@@ -1,5 +1,6 @@
 /** The room with a real spool: a whole report, what is told when, and parts that can't be looked at. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.ts';
 import type { BoxFacts, BoxProbe } from '../../src/health/box-probe.ts';
 import { createBoxProbe } from '../../src/health/box-probe.ts';
 import { createHealth } from '../../src/health/health.ts';
@@ -7,7 +8,7 @@ import type { HealthDeps, RouteFacts } from '../../src/health/sources.ts';
 import { type HealthReport, type HealthRoom, readingKey } from '../../src/health/types.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { createQuietLog, type QuietLog } from '../support/quiet-log.ts';
-import { acceptTestMessage, openTestSpool, type TestSpool } from '../support/spool.ts';
+import { acceptTestMessage, openTestSpool, type TestSpool, testMessage } from '../support/spool.ts';
 import { type RecordedBox, recordBox } from './support/recorded-box.ts';
 
 const GIB = 1024 ** 3;
@@ -55,6 +56,7 @@ function health(more: Partial<HealthDeps> = {}): HealthRoom {
   const routes = [route()];
   room = createHealth({
     ...{ clock, log, spool: store.spool, version: '1.2.3', ageMs: (at: number) => clock.now() - at },
+    ...{ historyDays: () => 90, isTelling: (code: string) => code !== 'intake.mail-first' },
     ...{ maxAgeHours: () => 96, routes: () => routes, clockSkewMs: () => 200, box: boxProbe() },
     devices: () => [{ id: 'copier-2f', address: '192.168.50.21', profile: 'ricoh/mp' }],
     broker: () => ({ connected: true, since: clock.now() - MINUTE, error: null }),
@@ -118,6 +120,98 @@ describe('a report', () => {
     const second = health();
     await second.look();
     expect(second.devices()).toMatchObject([{ accepted: 1, lastSeenAt: clock.now() }]);
+  });
+});
+
+describe('the latest refusal', () => {
+  const COPIER = { id: 'copier-2f', address: '192.168.50.21' };
+  const STRANGER = { id: null, address: '192.168.50.99' };
+
+  async function refuse(code: string, { id, address }: { id: string | null; address: string }) {
+    await store.spool.record({ type: 'session.refused', data: { address, device: id, code, reply: '' } });
+    return clock.now();
+  }
+
+  test('of a device stays until there is another one that says why, and is over with a message', async () => {
+    const at = await refuse('intake.sign-in-refused', COPIER);
+    await clock.advance(MINUTE);
+    await refuse('intake.mail-first', COPIER);
+    const started = health();
+    await started.look();
+    expect(started.refusalOf(COPIER)).toEqual({ at, code: 'intake.sign-in-refused', isOver: false });
+    expect(started.refusalOf(STRANGER)).toBeNull();
+    await acceptTestMessage(store);
+    await started.look();
+    expect(started.refusalOf(COPIER)).toEqual({ at, code: 'intake.sign-in-refused', isOver: true });
+    const again = await refuse('intake.recipient-not-allowed', COPIER);
+    await started.look();
+    expect(started.refusalOf(COPIER)).toMatchObject({ at: again, isOver: false });
+  });
+
+  test('of a known device and of a stranger outlive a restart', async () => {
+    const at = await refuse('intake.recipient-not-allowed', COPIER);
+    await refuse('intake.device-unknown', STRANGER);
+    const first = health();
+    await first.look();
+    await first.stop();
+    const second = health();
+    await second.look();
+    expect(second.refusalOf(COPIER)).toMatchObject({ at, code: 'intake.recipient-not-allowed' });
+    expect(second.refusalOf(STRANGER)).toMatchObject({ at, code: 'intake.device-unknown', isOver: false });
+  });
+
+  test('of a stranger is over with a message from its address, and is told of the device it turns out to be', async () => {
+    const [moved, other] = [STRANGER, { id: null, address: '192.168.50.98' }];
+    await refuse('intake.device-unknown', moved);
+    await refuse('intake.device-unknown', other);
+    const started = health();
+    await acceptTestMessage(store, {
+      device: { ...testMessage(clock).device, id: 'copier-2f', address: moved.address },
+    });
+    await started.look();
+    expect(started.refusalOf({ id: 'copier-2f', address: moved.address })).toMatchObject({ isOver: true });
+    expect(started.refusalOf(other)).toMatchObject({ isOver: false });
+  });
+
+  test('that is over is told no longer than the history is kept', async () => {
+    await refuse('intake.recipient-not-allowed', COPIER);
+    await refuse('intake.device-unknown', STRANGER);
+    await acceptTestMessage(store);
+    const started = health();
+    await started.look();
+    await clock.advance(90 * 24 * 60 * MINUTE);
+    expect(started.refusalOf(COPIER)).not.toBeNull();
+    await clock.advance(MINUTE);
+    expect(started.refusalOf(COPIER)).toBeNull();
+    expect(started.refusalOf(STRANGER)).not.toBeNull();
+  });
+
+  test('of the oldest strangers is forgotten where there are many, and none of a known device', async () => {
+    await refuse('intake.sign-in-refused', COPIER);
+    const strangers = Array.from({ length: LIMITS.healthStrangersMax + 1 }, (_, i) => ({
+      ...{ id: null, address: `10.0.${i >> 8}.${i & 255}` },
+    }));
+    for (const stranger of strangers) await refuse('intake.network-not-trusted', stranger);
+    const started = health();
+    await started.look();
+    expect(strangers.filter((one) => started.refusalOf(one) === null)).toEqual([strangers[0]]);
+    expect(started.refusalOf(COPIER)).not.toBeNull();
+  });
+
+  test('is none in what an older version has kept, whose counts stay', async () => {
+    await acceptTestMessage(store);
+    const first = health();
+    await first.look();
+    await first.stop();
+    for (const [key, value] of await store.spool.getFacts('health')) {
+      const older = JSON.stringify(value).replace(',"refusal":null', '').replace(',"strangers":[]', '');
+      expect(older).not.toBe(JSON.stringify(value));
+      await store.spool.putFact('health', key, JSON.parse(older));
+    }
+    const second = health();
+    await second.look();
+    expect(second.devices()).toMatchObject([{ accepted: 1 }]);
+    expect(second.refusalOf(COPIER)).toBeNull();
   });
 });
 
