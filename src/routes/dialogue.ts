@@ -20,7 +20,9 @@ export interface Dialogue {
   readonly logger: Record<'debug' | 'info' | 'warn' | 'error', (entry: unknown, text?: unknown) => void>;
   /** Everything since the greeting, or since the last `beginMessage`. */
   exchanges(): readonly Exchange[];
-  /** Whether the last reply was the 354, so that nothing but the text is due. */
+  /** False once there was a reply that nobody waited for: those before it may belong to other commands, too. */
+  isInStep(): boolean;
+  /** Whether the last reply was the 354, to DATA, so that nothing but the text is due. */
   isTextDue(): boolean;
   /** Every line of the latest EHLO reply, without codes. */
   extensions(): readonly string[];
@@ -29,6 +31,9 @@ export interface Dialogue {
   /** Says what the next command is: nodemailer masks the commands of its extensions, as they may hold a secret. */
   announce(stage: Exchange['stage']): void;
 }
+
+/** A server may say at any time that it closes (RFC 5321 section 3.8). */
+const CLOSING_CODE = 421;
 
 const STAGE_OF_VERB: Record<string, Exchange['stage']> = {
   EHLO: 'ehlo',
@@ -47,13 +52,25 @@ function verbOf(command: string): string {
   return end < 0 ? command : command.slice(0, end);
 }
 
-/** @param onProgress called at each command and each reply. */
-export function createDialogue(onProgress: () => void): Dialogue {
+/**
+ * @param hasUnread whether the other side has said more than was read so far.
+ * @param onProgress called at each command and each reply.
+ */
+export function createDialogue({
+  hasUnread,
+  onProgress,
+}: {
+  hasUnread(): boolean;
+  onProgress(): void;
+}): Dialogue {
   let exchanges: Exchange[] = [{ stage: 'connect', reply: null }];
   let extensions: string[] = [];
+  let isInStep = true;
   let announced: Exchange['stage'] | null = null;
 
   function onCommand(text: string): void {
+    // Also in a pipeline (RFC 2920) all commands go before the first reply comes.
+    if (hasUnread()) isInStep = false;
     // What is no command of the table is part of a sign-in: AUTH, or, after a 334, a line of its exchange.
     const isSignInLine = exchanges.at(-1)?.reply?.code === 334;
     const known = isSignInLine ? 'auth' : STAGE_OF_VERB[verbOf(text)];
@@ -70,6 +87,7 @@ export function createDialogue(onProgress: () => void): Dialogue {
     // A reply that nobody waited for, such as the 421 of a server that goes down, belongs to what came last.
     if (exchange === undefined) exchanges.push({ stage: exchanges.at(-1)?.stage ?? 'connect', reply });
     else exchange.reply = reply;
+    if (exchange === undefined && reply.code !== CLOSING_CODE) isInStep = false;
     if (exchange?.stage === 'ehlo') extensions = text.split('\n').map((line) => line.slice(4).trim());
     if (exchange?.stage === 'data' && isGoAhead(reply)) exchanges.push({ stage: 'final', reply: null });
     onProgress();
@@ -83,13 +101,15 @@ export function createDialogue(onProgress: () => void): Dialogue {
   return {
     logger: { debug: read, info: read, warn: read, error: read },
     exchanges: () => exchanges,
+    isInStep: () => isInStep,
     isTextDue: () => {
       const last = exchanges.at(-1);
-      return last?.stage === 'final' && last.reply === null;
+      return isInStep && last?.stage === 'final' && last.reply === null;
     },
     extensions: () => extensions,
     beginMessage: () => {
       exchanges = [];
+      isInStep = true;
     },
     announce: (stage) => {
       announced = stage;

@@ -31,7 +31,7 @@ export const MESSAGES = {
     advice: 'Check host and port of the route, and what is in between; it is tried again.',
   },
   'message.out-of-step': {
-    cause: 'The other side answered DATA with a plain yes instead of asking for the text.',
+    cause: 'The other side gave answers that fit no command, so nobody knows what it has taken.',
     advice: 'Check host and port of the route, and what is in between; it is tried again.',
   },
   'message.no-rule': {

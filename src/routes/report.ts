@@ -69,6 +69,11 @@ export interface TransferContext extends Circumstances {
 export function readTransfer(transfer: Transfer, context: TransferContext): DeliveryReport {
   const mail = replyAt(transfer, 'mail');
   if (mail === null) return nothingSaid(transfer, context);
+  if (isOutOfStep(transfer)) {
+    const why = explainMessage('message.out-of-step');
+    const reply = replyAt(transfer, 'data') ?? mail;
+    return sameForAll(context.recipients, retry(why, { reply }), context.upstream);
+  }
   const rcpts = transfer.exchanges.filter(({ stage }) => stage === 'rcpt');
   const shared = isPositive(mail) ? afterRecipients(transfer, context) : judge(mail, 'mail', context);
   const answers = context.recipients.map((address, index): Answer => {
@@ -159,6 +164,12 @@ interface Meaning {
 
 const UNTOUCHED: Meaning = { outcome: null, fault: null, verdict: null };
 
+/** Nobody knows which reply belongs to whom: a 2xx to DATA is the answer to another command, and so are others. */
+function isOutOfStep({ exchanges, isDotSent, isInStep }: Transfer): boolean {
+  const data = exchanges.find(({ stage }) => stage === 'data')?.reply ?? null;
+  return !isDotSent && (!isInStep || (data !== null && isPositive(data)));
+}
+
 function nothingSaid({ end, failure }: Transfer, context: TransferContext): DeliveryReport {
   if (end === 'body-failed')
     return sameForAll(context.recipients, retryBecause('message.body-unreadable', false), context.upstream);
@@ -182,8 +193,6 @@ function afterRecipients(transfer: Transfer, context: TransferContext): Meaning 
   const final = replyAt(transfer, 'final');
   if (transfer.end === 'answered' && final !== null) return afterFinalReply(final, transfer, context);
   const data = replyAt(transfer, 'data');
-  if (data !== null && isPositive(data))
-    return decided(retry(explainMessage('message.out-of-step'), { reply: data }));
   if (data !== null && !isGoAhead(data)) return judge(data, 'data', context);
   if (final !== null && final.code >= 400) return judge(final, 'final', context);
   return withoutFinalReply(transfer);

@@ -3,6 +3,7 @@
  * record of the dialogue says how far it came. nodemailer knows only errors; what they mean is decided here.
  */
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
 import { LIMITS } from '../core/limits.ts';
@@ -20,6 +21,9 @@ import { createWatchdog } from './watchdog.ts';
 
 stuffDotsNatively();
 
+/** Between two turns the sockets are polled once. */
+const SETTLED_TURNS = 2;
+
 export interface SessionOptions extends Bounds {
   log: Log;
   /** Name for EHLO. */
@@ -36,8 +40,12 @@ export interface SmtpLine {
   step(start: (done: Done) => void, signal: AbortSignal): Promise<void>;
   /** Tells that something moved in the running step. */
   moved(): void;
-  /** Resolves when the replies that came along with the last one were read. @returns whether the text is asked for still. */
+  /** Resolves when the replies that came along with the last one were read. */
+  settled(): Promise<void>;
+  /** Once settled: whether nothing but the text is due. Where it is not, the step fails. */
   isWanted(): Promise<boolean>;
+  /** Whether the other side has said something that nothing was asked for. */
+  hasUnread(): boolean;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
   explain(error: unknown): Error;
@@ -69,8 +77,10 @@ export function createLine(
   const moved = () => {
     if (running !== null) watchdog.feed(dialogue.exchanges(), options.isBodyComplete());
   };
-  const dialogue = createDialogue(moved);
-  const connection = new SMTPConnection(connectionOptions(socket, endpoint, { ...options, dialogue }));
+  const dialogue = createDialogue({ hasUnread: () => hasUnread(connection), onProgress: moved });
+  const connection: SMTPConnection = new SMTPConnection(
+    connectionOptions(socket, endpoint, { ...options, dialogue }),
+  );
   connection.on('error', fail);
   connection.on('end', () => breakOff(connectionFailure('route.closed', where)));
 
@@ -83,6 +93,13 @@ export function createLine(
   function fail(error: Error): void {
     breakOff(error);
     connection.close();
+  }
+
+  /** nodemailer reads the replies of one packet in a turn of the event loop each. What comes with the next poll counts, too. */
+  async function settled(): Promise<void> {
+    let turns = 0;
+    do await nextTurn();
+    while (++turns < SETTLED_TURNS || (hasWholeReply(connection) && !connection.destroyed));
   }
 
   const upstream = (): UpstreamFacts => ({ ...endpoint, address, tls: tlsFactsOf(connection._socket) });
@@ -109,15 +126,13 @@ export function createLine(
       }
     },
     moved,
-    isWanted: () =>
-      new Promise((resolve) => {
-        const decide = () => {
-          if (!dialogue.isTextDue()) fail(connectionFailure('route.protocol', where));
-          resolve(!connection.destroyed);
-        };
-        // nodemailer reads the replies of one packet in turns of their own, each put in line behind the last.
-        process.nextTick(() => setImmediate(decide));
-      }),
+    settled,
+    async isWanted() {
+      await settled();
+      if (!dialogue.isTextDue() || hasUnread(connection)) fail(connectionFailure('route.protocol', where));
+      return !connection.destroyed;
+    },
+    hasUnread: () => hasUnread(connection),
     together(write) {
       const socket = connection._socket;
       if (!(socket instanceof TLSSocket)) return write();
@@ -162,6 +177,26 @@ function connectionOptions(
     // A closed session is cut at once: waiting for the other side's FIN would hold up a stop.
     socketCloseTimeout: 0,
   };
+}
+
+/** Fields that nodemailer keeps to itself; the tests of what servers say in advance fail where it has others. */
+interface Inbox {
+  _responseQueue: readonly string[];
+  /** Whether the last in the queue has lines to come. */
+  _responsePartial: boolean;
+  /** A line without its end. */
+  _remainder: string;
+}
+
+function hasWholeReply(connection: SMTPConnection): boolean {
+  const { _responseQueue, _responsePartial } = connection as unknown as Inbox;
+  return _responseQueue.length > (_responsePartial ? 1 : 0);
+}
+
+/** A reply that waits to be read, or has begun. */
+function hasUnread(connection: SMTPConnection): boolean {
+  const { _responseQueue, _remainder } = connection as unknown as Inbox;
+  return _responseQueue.length > 0 || _remainder.trim() !== '';
 }
 
 /** nodemailer has no other way to reach the socket; it marks the field as public. */

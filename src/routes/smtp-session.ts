@@ -29,6 +29,8 @@ export interface Transfer {
   exchanges: readonly Exchange[];
   /** True once the final dot may have reached the server. */
   isDotSent: boolean;
+  /** False where the server gave more replies than it was asked for. */
+  isInStep: boolean;
   /** What broke, where `end` is `lost` or `body-failed`. */
   failure: Error | null;
 }
@@ -104,6 +106,8 @@ export async function openSession(
       }
     },
     send(envelope, wire, signal) {
+      // Its first word would pass for the answer to MAIL. As with any kept connection that has ended, a new one is taken.
+      if (line.hasUnread()) connection.close();
       body = wire;
       sent += 1;
       dialogue.beginMessage();
@@ -143,7 +147,7 @@ async function transfer(
     // Whatever is said after a body that was cut short would be taken for its next line.
     const isCutShort = exchanges.some(({ stage }) => stage === 'final') && !wire.isComplete();
     if (end !== 'answered' || isCutShort) connection.close();
-    return { end, exchanges, isDotSent: wire.isComplete(), failure };
+    return { end, exchanges, isDotSent: wire.isComplete(), isInStep: dialogue.isInStep(), failure };
   };
   try {
     // nodemailer asks for a stream and calls nothing but what WireText has.
@@ -153,7 +157,10 @@ async function transfer(
   } catch (error) {
     if (error instanceof AttemptAborted) return ended('aborted');
     if (wire.error() !== null) return ended('body-failed', wire.error());
-    return isRefusal(error) ? ended('answered') : ended('lost', line.explain(error));
+    if (!isRefusal(error)) return ended('lost', line.explain(error));
+    // One reply too many, and the refusal of one recipient stands where DATA was answered.
+    await line.settled();
+    return ended('answered');
   }
 }
 

@@ -29,8 +29,8 @@ export interface Wire {
   /** Called as each chunk leaves. */
   moved(): void;
   /**
-   * Whether the text may go. A reply that came along with the go-ahead would pass for the one to the final dot: it is
-   * read before, and ends the attempt.
+   * Whether the text may go: a reply that came along with the go-ahead would pass for the one to the final dot. Where it may
+   * not, the connection is closed. Never rejects.
    */
   isWanted(): Promise<boolean>;
   /** Does `write`; all that it writes leaves in one record of TLS. */
@@ -122,8 +122,7 @@ async function openLong(
   let isComplete = false;
   let failure: Error | null = null;
 
-  async function* pass({ moved, isWanted }: Wire): AsyncGenerator<Buffer> {
-    if (!(await isWanted())) throw new Error('the server has answered before the text');
+  async function* pass({ moved }: Wire): AsyncGenerator<Buffer> {
     if (header.length > 0) yield header;
     if (after.length > 0) yield after;
     let bytes = stored.length + after.length;
@@ -139,6 +138,8 @@ async function openLong(
   }
 
   async function* watched(wire: Wire): AsyncGenerator<Buffer> {
+    // Ends the stream without its end, which is no failure of the body.
+    if (!(await wire.isWanted())) throw new Error('the text is not wanted');
     try {
       yield* pass(wire);
     } catch (error) {

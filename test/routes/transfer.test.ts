@@ -246,16 +246,36 @@ test('a "yes" before the end of the body is no delivery', async () => {
   expect(server.sessions[0]?.body.includes('QUIT')).toBe(false);
 });
 
-test.each([
+const BODIES: [string, Buffer][] = [
   ['short', Buffer.from(SCAN)],
   ['long', BIG],
-])('a "yes" that came along with the go-ahead is no delivery of a %s body', async (_length, whole) => {
-  const { route, server } = await start(at('DATA', '354 go\r\n250 2.6.0 thanks already'));
-  const report = await send(route, { openBody: async () => Readable.from([whole]), bodyBytes: whole.length });
-  expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.answered-early' });
-  expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
+];
+/** What a server adds to its go-ahead. */
+const IN_ADVANCE = [
+  ['a "yes"', '354 go\r\n250 2.6.0 thanks already'],
+  ['a "yes" behind empty lines', '354 go\r\n\r\n \r\n\r\n250 2.6.0 thanks already'],
+  ['the beginning of a line', { deed: 'raw', text: '354 go\r\n250 2.6.0 tha' }],
+  ['a refusal behind an empty line', '354 go\r\n\r\n550 5.7.1 no'],
+] as const;
+
+test.each(
+  IN_ADVANCE.flatMap(([what, answer]) => BODIES.map(([length, whole]) => ({ what, answer, length, whole }))),
+)('$what that came along with the go-ahead lets no $length text follow', async ({ answer, whole }) => {
+  const { route, server } = await start(at('DATA', answer));
+  const report = await send(route, {
+    openBody: async () => Readable.from([whole], { objectMode: false }),
+    bodyBytes: whole.length,
+  });
+  const outcome = outcomeFor(report, 'office@contoso.com');
+  expect(outcome).not.toMatchObject({ kind: 'delivered' });
+  expect(outcome).not.toMatchObject({ uncertain: true });
   await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
-  expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
+  expect(server.sessions[0]?.body.length).toBe(0);
+});
+
+test('a "yes" in advance is told as that', async () => {
+  const { route } = await start(at('DATA', '354 go\r\n250 2.6.0 thanks already'));
+  expect(summary(await send(route))).toEqual({ 'office@contoso.com': 'retry message.answered-early' });
 });
 
 test.each([
@@ -267,7 +287,47 @@ test.each([
   expect(summary(report)).toEqual({ 'office@contoso.com': 'retry message.out-of-step' });
   expect(outcomeFor(report, 'office@contoso.com')).toMatchObject({ uncertain: false });
   await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
-  expect(server.sessions[0]?.body.toString()).not.toMatch(/\r\n\.\r\n/);
+  expect(server.sessions[0]?.body.length).toBe(0);
+});
+
+test('a 354 one too many before DATA, which is then answered by 250, lets no text follow', async () => {
+  const replies: Record<string, string> = {
+    'RCPT TO:<office@contoso.com>': '250 2.1.5 ok\r\n354 go',
+    DATA: '250 2.6.0 what?',
+  };
+  const { route, server } = await start((step) => replies[step], []);
+  expect(summary(await send(route))).toEqual({ 'office@contoso.com': 'retry message.out-of-step' });
+  expect(server.sessions[0]?.body.length).toBe(0);
+});
+
+test.each(['a', 'b', 'c'])(
+  'with one reply too many nobody is refused for good, whoever of three is not known: %s',
+  async (unknown) => {
+    const replies: Record<string, string> = {
+      'MAIL FROM:<scanner@contoso.com>': '250 2.1.0 ok\r\n250 2.1.0 once more',
+      [`RCPT TO:<${unknown}@contoso.com>`]: '550 5.1.1 nobody of that name',
+    };
+    const { route } = await start((step) => replies[step], ['PIPELINING']);
+    const recipients = [...RECIPIENTS, 'c@contoso.com'];
+    const report = await send(route, { recipients });
+    expect(Object.values(summary(report))).toEqual(recipients.map(() => 'retry message.out-of-step'));
+  },
+);
+
+test('what a kept connection said in between is not taken for the answer to the next message', async () => {
+  const { route, server } = await start((step, session) => {
+    if (step === '.' && session.commands.filter((command) => command === 'DATA').length === 1)
+      return '250 2.6.0 queued\r\n250 2.6.0 once more';
+    return undefined;
+  });
+  const [first, second] = [await send(route), await send(route)];
+  expect([first, second].map(summary)).toEqual([
+    { 'office@contoso.com': 'delivered' },
+    { 'office@contoso.com': 'delivered' },
+  ]);
+  expect(
+    server.sessions.map(({ commands }) => commands.filter((command) => command === 'DATA').length),
+  ).toEqual([1, 1]);
 });
 
 test('a refusal before the end of the body counts', async () => {

@@ -12,7 +12,7 @@ export interface ScriptedSession {
   isSecure: boolean;
   /** Commands so far, without those of the body. */
   commands: string[];
-  /** Bytes of DATA as they came, dots and all. */
+  /** Bytes of the latest DATA as they came, dots and all. */
   body: Buffer;
   /** How many bytes came, and the first 4 KiB of them, before any decryption. */
   bytes: number;
@@ -98,6 +98,7 @@ function serve(raw: Socket, session: ScriptedSession, options: ScriptedSmtpOptio
     session.commands.push(line);
     answer(line);
     isInBody = line === 'DATA' && !socket.destroyed;
+    if (isInBody) session.body = Buffer.alloc(0);
     if (line === 'STARTTLS' && options.tls !== undefined) upgrade(options.tls);
   }
 
