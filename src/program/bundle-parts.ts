@@ -35,8 +35,9 @@ export function openParts(bundle: string): Parts {
       const text = readAt(file, place);
       if (digestOf(text) !== place.digest)
         throw new Error(`${bundle} is damaged, or was overwritten while it ran; start Scanferry again`);
-      const packed = passing(text.length);
-      const length = packed.write(text.toString('latin1'), 'base64');
+      const inBase64 = text.toString('latin1');
+      const packed = passing(inBase64.length);
+      const length = packed.write(inBase64, 'base64');
       return brotliDecompressSync(packed.subarray(0, length), { chunkSize: PIECE_BYTES });
     },
     close: () => closeSync(file),
@@ -72,7 +73,18 @@ function readAt(file: number, { position, length }: Span): Buffer {
   return bytes.subarray(0, readSync(file, bytes, 0, length, position));
 }
 
-/** For what only passes through at the start: smaller buffers would leave holes among what stays, 1 MiB of them. */
+let scratch: Buffer | null = null;
+
+/**
+ * Room for what only passes through, until the next call: buffers of their own would leave holes among what stays, 1 MiB of
+ * them at a start.
+ */
 function passing(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(Math.max(length, MAPPED_ALONE_BYTES));
+  if (scratch === null || scratch.length < length) {
+    scratch = Buffer.allocUnsafeSlow(Math.max(length, MAPPED_ALONE_BYTES));
+    setImmediate(() => {
+      scratch = null;
+    });
+  }
+  return scratch;
 }
