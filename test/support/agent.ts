@@ -1,5 +1,5 @@
 /** The whole agent in the test's own process, from a YAML config in a folder of its own. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -45,10 +45,28 @@ export interface TestAgentOptions {
 
 const WORKER = new URL('../../src/spool/worker-main.ts', import.meta.url);
 const WAIT_MAX_MS = 30_000;
+/** Where the agent keeps its certificates. */
+const CA = path.join('data', 'ca');
+
+/** Certificates of the first agent of this process; making them takes longer than most tests. */
+let authority: { name: string; bytes: Buffer }[] = [];
+
+function newDirectory(): string {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-agent-'));
+  mkdirSync(path.join(directory, CA), { recursive: true, mode: 0o700 });
+  for (const { name, bytes } of authority)
+    writeFileSync(path.join(directory, CA, name), bytes, { mode: 0o600 });
+  return directory;
+}
+
+function keepAuthority(directory: string): void {
+  const folder = path.join(directory, CA);
+  authority = readdirSync(folder).map((name) => ({ name, bytes: readFileSync(path.join(folder, name)) }));
+}
 
 /** Starts an agent; it accepts connections when this resolves. */
 export async function startTestAgent(options: TestAgentOptions): Promise<TestAgent> {
-  const directory = options.directory ?? mkdtempSync(path.join(os.tmpdir(), 'scanferry-agent-'));
+  const directory = options.directory ?? newDirectory();
   const file = path.join(directory, 'scanferry.yaml');
   writeFileSync(file, `dataDir: data\n${options.yaml}`);
   for (const [name, text] of Object.entries(options.files ?? {}))
@@ -75,6 +93,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     startWorker: (workerData) => new Worker(WORKER, { workerData }),
   });
   const started = await agent.start();
+  if (authority.length === 0) keepAuthority(directory);
 
   async function when<T>(look: () => Promise<T | null>, what: string): Promise<T> {
     const { spool } = agent.rooms;
