@@ -6,7 +6,7 @@
  * may be a secret; after the 354 one more reply is due, the one to the final dot.
  */
 import type { Reply } from '../core/outcome.ts';
-import { isGoAhead, parseReply } from './reply.ts';
+import { isClosing, isGoAhead, parseReply } from './reply.ts';
 import type { ReplyStage } from './reply-row.ts';
 
 export interface Exchange {
@@ -31,9 +31,6 @@ export interface Dialogue {
   /** Says what the next command is: nodemailer masks the commands of its extensions, as they may hold a secret. */
   announce(stage: Exchange['stage']): void;
 }
-
-/** A server may say at any time that it closes (RFC 5321 section 3.8). */
-const CLOSING_CODE = 421;
 
 const STAGE_OF_VERB: Record<string, Exchange['stage']> = {
   EHLO: 'ehlo',
@@ -87,7 +84,7 @@ export function createDialogue({
     // A reply that nobody waited for, such as the 421 of a server that goes down, belongs to what came last.
     if (exchange === undefined) exchanges.push({ stage: exchanges.at(-1)?.stage ?? 'connect', reply });
     else exchange.reply = reply;
-    if (exchange === undefined && reply.code !== CLOSING_CODE) isInStep = false;
+    if (exchange === undefined && !isClosing(reply)) isInStep = false;
     if (exchange?.stage === 'ehlo') extensions = text.split('\n').map((line) => line.slice(4).trim());
     if (exchange?.stage === 'data' && isGoAhead(reply)) exchanges.push({ stage: 'final', reply: null });
     onProgress();

@@ -29,6 +29,11 @@ export function isPositive({ code }: Reply): boolean {
   return code >= 200 && code < 300;
 }
 
+/** A server may say at any time that it closes the connection (RFC 5321 section 3.8). */
+export function isClosing({ code }: Reply): boolean {
+  return code === 421;
+}
+
 /**
  * The text may follow, to DATA: 354. nodemailer goes on after a 2xx, too, which may as well be the late answer to another
  * command, and would leave the one to DATA for the final dot.

@@ -6,7 +6,7 @@ import type { Exchange } from './dialogue.ts';
 import { explainMessage, type MessageCode } from './explanations.ts';
 import { RouteFailure } from './failure.ts';
 import { classify, type Verdict } from './replies.ts';
-import { isGoAhead, isPositive } from './reply.ts';
+import { isClosing, isGoAhead, isPositive } from './reply.ts';
 import type { ReplyStage } from './reply-row.ts';
 import type { SessionRefused } from './session-errors.ts';
 import type { Transfer } from './smtp-session.ts';
@@ -145,7 +145,7 @@ function maySplit({ verdict }: Meaning): boolean {
 export function isStale(transfer: Transfer): boolean {
   if (transfer.isDotSent || transfer.end === 'aborted' || transfer.end === 'body-failed') return false;
   const mail = replyAt(transfer, 'mail');
-  return mail === null || mail.code === 421;
+  return mail === null || isClosing(mail);
 }
 
 /** Whether the connection is good for another message. */
@@ -165,9 +165,9 @@ interface Meaning {
 const UNTOUCHED: Meaning = { outcome: null, fault: null, verdict: null };
 
 /** Nobody knows which reply belongs to whom: a 2xx to DATA is the answer to another command, and so are others. */
-function isOutOfStep({ exchanges, isDotSent, isInStep }: Transfer): boolean {
-  const data = exchanges.find(({ stage }) => stage === 'data')?.reply ?? null;
-  return !isDotSent && (!isInStep || (data !== null && isPositive(data)));
+function isOutOfStep(transfer: Transfer): boolean {
+  const data = replyAt(transfer, 'data');
+  return !transfer.isDotSent && (!transfer.isInStep || (data !== null && isPositive(data)));
 }
 
 function nothingSaid({ end, failure }: Transfer, context: TransferContext): DeliveryReport {
