@@ -3,10 +3,11 @@
  * (RFC 5321 4.1.1.4, 4.5.2).
  *
  * smtp-server would do the same byte by byte in JavaScript; here the two sequences that matter are searched for
- * natively, and whatever lies between them passes through uncopied. Held back over a cut are at most four bytes,
+ * natively, where one look has found a dot at the start of a line, and whatever lies between them passes through uncopied. Held back over a cut are at most four bytes,
  * those that may begin one of the sequences. The text goes to one reader, a piece at a time: the next is taken when the
  * reader has taken the one before.
  */
+import { lookAtLines } from '../core/line-ends.ts';
 
 export interface MessageText {
   /** For one reader. */
@@ -75,11 +76,12 @@ export function createMessageText(onWanted: () => void): MessageText {
     isWanted: () => waiting.length === 0,
     take(bytes) {
       const all = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
-      const end = all.indexOf(END);
+      const hasDot = lookAtLines(all).hasDot;
+      const end = hasDot ? all.indexOf(END) : -1;
       const stop = end < 0 ? all.length - beginningLength(all) : end + CRLF.length;
       const skipped = Math.min(foreign, stop);
       foreign -= skipped;
-      put(unstuff(all.subarray(0, stop), skipped));
+      put(hasDot ? unstuff(all.subarray(0, stop), skipped) : all.subarray(skipped, stop));
       held = end < 0 ? all.subarray(stop) : EMPTY;
       if (end >= 0 && state === 'open') state = 'whole';
       wake();

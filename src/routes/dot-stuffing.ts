@@ -11,7 +11,7 @@
  */
 import type { TransformCallback } from 'node:stream';
 import DataStream from 'nodemailer/lib/smtp-connection/data-stream.js';
-import { hasOnlyCrlf } from '../core/line-ends.ts';
+import { lookAtLines } from '../core/line-ends.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -44,16 +44,15 @@ export function stuffDots(chunk: Buffer, last: number | false): Buffer[] {
   return pieces;
 }
 
-/** As the spool keeps bodies, every line end is CRLF, and dots alone are to be found: one native search a chunk. */
+/** As the spool keeps bodies, every line end is CRLF, and dots alone are to be found. */
 function insertionsOf(chunk: Buffer, last: number | false): Insertion[] {
-  const isPlain = last !== CR && hasOnlyCrlf(chunk);
-  return isPlain ? dotsOf(chunk, last) : everyCase(chunk, last);
-}
-
-function dotsOf(chunk: Buffer, last: number | false): Insertion[] {
+  const { isSound, hasDot } = lookAtLines(chunk);
+  if (last === CR || !isSound) return everyCase(chunk, last);
   const insertions: Insertion[] = [];
   if (behindLf(chunk[0], last === LF || last === false) !== null)
     insertions.push({ at: 0, bytes: INSERT_DOT });
+  // A search stops at each line end, and in a scan there is nothing to find.
+  if (!hasDot) return insertions;
   for (let lf = chunk.indexOf(LINE_OF_DOT); lf >= 0; lf = chunk.indexOf(LINE_OF_DOT, lf + 1)) {
     insertions.push({ at: lf + 1, bytes: INSERT_DOT });
   }

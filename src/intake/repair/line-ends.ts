@@ -2,7 +2,7 @@
  * Line ends of a stream: whatever a device sends, what goes on has CRLF and nothing else, and no NUL.
  * A chunk that needs nothing passes as it came. Holds back two bytes at most.
  */
-import { hasOnlyCrlf } from '../../core/line-ends.ts';
+import { lookAtLines } from '../../core/line-ends.ts';
 import type { Repair } from '../../core/repairs.ts';
 
 export interface LineEnds {
@@ -33,7 +33,7 @@ export function createLineEnds(note: (repair: Repair) => void): LineEnds {
       const all = held === '' ? chunk : Buffer.concat([Buffer.from(held, 'latin1'), chunk]);
       // What a CR at the end means shows in the next chunk.
       const end = all.at(-1) === CR ? all.length - 1 : all.length;
-      if (hasOnlyCrlf(all.subarray(0, end))) {
+      if (lookAtLines(all.subarray(0, end)).isSound) {
         held = all.toString('latin1', end);
         return pass(all.subarray(0, end));
       }
