@@ -5,6 +5,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ClientHello, TlsName } from './client-hello.ts';
+import type { TextPiece } from './message-text.ts';
 import type { TlsStart } from './observation.ts';
 import { type ScrubbedLine, scrubCommand } from './scrub-command.ts';
 import { createTextScrubber } from './scrub-text.ts';
@@ -25,7 +26,7 @@ export interface SessionRecorder {
   signInLine(): void;
   reply(text: string): void;
   /** Lets the text of a message through. */
-  text(text: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
+  text(text: AsyncIterable<TextPiece>): AsyncIterable<TextPiece>;
   accepted(): void;
   ended(hasQuit: boolean): void;
 }
@@ -147,9 +148,9 @@ function createRecorder(
     },
     async *text(text) {
       const scrubber = createTextScrubber();
-      for await (const chunk of text) {
-        scrubber.take(chunk);
-        yield chunk;
+      for await (const piece of text) {
+        scrubber.take(piece.bytes);
+        yield piece;
       }
       add(...scrubber.lines());
     },

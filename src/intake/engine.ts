@@ -9,6 +9,7 @@ import {
 } from 'smtp-server';
 import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
+import type { TextPiece } from './message-text.ts';
 import { type ReplyCode, replyError } from './replies.ts';
 import { type Credentials, MECHANISMS } from './sign-in.ts';
 import type { ServerCertificate } from './types.ts';
@@ -27,7 +28,7 @@ export interface Dialogue {
   sender(address: string, parameters: { declaredBytes: number; smtpUtf8: boolean }): ReplyCode | null;
   recipient(address: string, already: number): ReplyCode | null;
   /** Reads `text` to its end, whatever it decides; resolves with the id of the accepted message. */
-  message(text: AsyncIterable<Buffer>, envelope: Envelope): Promise<{ id: string } | ReplyCode>;
+  message(text: AsyncIterable<TextPiece>, envelope: Envelope): Promise<{ id: string } | ReplyCode>;
 }
 
 type EngineWire = Pick<Wire, 'serverEnd' | 'messageText'>;

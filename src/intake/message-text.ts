@@ -9,9 +9,15 @@
  */
 import { lookAtLines } from '../core/line-ends.ts';
 
+export interface TextPiece {
+  bytes: Buffer;
+  /** Known to have CR and LF as CRLF alone, and no NUL. False where that was not looked for, too. */
+  isSound: boolean;
+}
+
 export interface MessageText {
   /** For one reader. */
-  readonly text: AsyncIterable<Buffer>;
+  readonly text: AsyncIterable<TextPiece>;
   /** Whether there is room for a piece; also when the reader has given up, as the device has to get to the end. */
   isWanted(): boolean;
   /** Takes bytes of the device. Once the end has come, returns what is behind it, and must not be called again. */
@@ -36,13 +42,13 @@ export function createMessageText(onWanted: () => void): MessageText {
   /** Bytes at the head of `held` that are not text. */
   let foreign = CRLF.length;
   /** What the reader has not taken: one piece as long as nobody gives what is not wanted. */
-  let waiting: Buffer[] = [];
+  let waiting: TextPiece[] = [];
   let state: 'open' | 'whole' | 'read' | 'given-up' = 'open';
   let failure: Error | null = null;
   let wake = () => {};
 
   // An iterator of its own: a Readable and the one over it cost 3 KiB of garbage a message.
-  const reader: AsyncIterableIterator<Buffer> = {
+  const reader: AsyncIterableIterator<TextPiece> = {
     [Symbol.asyncIterator]: () => reader,
     async next() {
       while (failure === null) {
@@ -67,8 +73,8 @@ export function createMessageText(onWanted: () => void): MessageText {
     },
   };
 
-  function put(piece: Buffer): void {
-    if (piece.length > 0 && state !== 'given-up') waiting.push(piece);
+  function put(bytes: Buffer, isSound: boolean): void {
+    if (bytes.length > 0 && state !== 'given-up') waiting.push({ bytes, isSound });
   }
 
   return {
@@ -76,12 +82,14 @@ export function createMessageText(onWanted: () => void): MessageText {
     isWanted: () => waiting.length === 0,
     take(bytes) {
       const all = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
-      const hasDot = lookAtLines(all).hasDot;
+      const { isSound, hasDot } = lookAtLines(all);
       const end = hasDot ? all.indexOf(END) : -1;
       const stop = end < 0 ? all.length - beginningLength(all) : end + CRLF.length;
       const skipped = Math.min(foreign, stop);
       foreign -= skipped;
-      put(hasDot ? unstuff(all.subarray(0, stop), skipped) : all.subarray(skipped, stop));
+      if (hasDot) put(unstuff(all.subarray(0, stop), skipped), false);
+      // What is held back begins with the CR of a line end, so this part is sound, too.
+      else put(all.subarray(skipped, stop), isSound);
       held = end < 0 ? all.subarray(stop) : EMPTY;
       if (end >= 0 && state === 'open') state = 'whole';
       wake();

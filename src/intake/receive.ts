@@ -8,6 +8,7 @@ import { HELD_PART } from '../core/message-partial.ts';
 import type { Repair } from '../core/repairs.ts';
 import { type NewMessage, type Receipt, type Spool, SpoolRefusal } from '../spool/types.ts';
 import type { Envelope } from './engine.ts';
+import type { TextPiece } from './message-text.ts';
 import { asciiAddress } from './policy.ts';
 import { mailDate, receivedField } from './received.ts';
 import { createRepairPass, type RepairPass } from './repair/repair-pass.ts';
@@ -55,7 +56,7 @@ class Refused extends Error {
 
 /** The body on its way to the spool; after the first failure it takes bytes and keeps nothing. */
 interface Sink {
-  write(chunk: Buffer): Promise<void>;
+  write(piece: TextPiece): Promise<void>;
   /** `message` is asked for when the last byte has passed. */
   finish(message: () => NewMessage): Promise<ReplyCode | null>;
   abort(): Promise<void>;
@@ -64,7 +65,7 @@ interface Sink {
 /** Reads `text` to its end. Resolves `accepted` only after the durable commit. */
 export async function receiveMessage(
   deps: ReceiveDeps,
-  text: AsyncIterable<Buffer>,
+  text: AsyncIterable<TextPiece>,
   request: ReceiveRequest,
 ): Promise<ReceiveResult> {
   const receivedAt = deps.clock.now();
@@ -98,9 +99,9 @@ export async function receiveMessage(
 
   let bytes = 0;
   try {
-    for await (const chunk of text) {
-      bytes += chunk.length;
-      await sink.write(chunk);
+    for await (const piece of text) {
+      bytes += piece.bytes.length;
+      await sink.write(piece);
     }
   } catch (error) {
     // The sink keeps its own failures, so this one is the device's: it went away in the middle of DATA.
@@ -154,12 +155,12 @@ function createSink(
 
   return {
     abort,
-    async write(chunk) {
+    async write({ bytes: chunk, isSound }) {
       if (failure !== null) return;
       try {
         bytes += chunk.length;
         if (bytes > bytesMax) throw new Refused('intake.message-too-large');
-        await put(pass.write(chunk));
+        await put(pass.write(chunk, isSound));
       } catch (error) {
         await fail(error);
       }

@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { LIMITS } from '../core/limits.ts';
 import { isTlsHello } from './first-bytes.ts';
-import { createMessageText, type MessageText } from './message-text.ts';
+import { createMessageText, type MessageText, type TextPiece } from './message-text.ts';
 import { createServerEnd, type ServerEnd } from './server-end.ts';
 import { firstWord } from './verbs.ts';
 
@@ -49,7 +49,7 @@ export interface Wire {
   /** The end that smtp-server holds. */
   readonly serverEnd: ServerEnd;
   /** The text of the message whose DATA command is being answered. */
-  messageText(): AsyncIterable<Buffer>;
+  messageText(): AsyncIterable<TextPiece>;
   phase(): WirePhase;
   /** Attaches the device. With `greeting: 'swallow'` the device gets no second banner (after STARTTLS). */
   open(socket: DeviceSocket, greeting: 'pass' | 'swallow'): void;

@@ -1,6 +1,7 @@
 /** The small parts of a session on their own: first bytes, the end of DATA, deadlines, counters. */
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
+import { lookAtLines } from '../../src/core/line-ends.ts';
 import { createBoundedMap } from '../../src/intake/bounded-map.ts';
 import { createWindowCounter } from '../../src/intake/counters.ts';
 import { createDeadlines } from '../../src/intake/deadlines.ts';
@@ -80,10 +81,38 @@ test('a message has the same text and the same end however its stream is cut', a
       at += chunk.length;
     }
     let read = '';
-    for await (const piece of text.text) read += piece;
+    for await (const piece of text.text) read += piece.bytes;
     expect(read, `seed ${seed}: ${JSON.stringify(sent)}`).toBe(expected);
     expect(rest.toString() + sent.slice(at), `seed ${seed}`).toBe(sent.slice(end + 3));
   }
+});
+
+test('text that comes as whole lines is called sound, however its stream is cut, and no other text is', async () => {
+  const seed = seedFromEnvironment();
+  const random = createRandom(seed);
+  let soundBytes = 0;
+  let allBytes = 0;
+  for (let round = 0; round < 1000; round++) {
+    const unsound = ['\r', '\n', '\0'][Math.floor(random() * 3)];
+    const line = () => (round % 2 === 1 && random() < 0.2 ? `a${unsound}b\r\n` : 'abcdef\r\n');
+    const sent = `${Array.from({ length: 10 }, line).join('')}.\r\n`;
+    const text = createMessageText(() => {});
+    for (let at = 0; at < sent.length; ) {
+      const chunk = sent.slice(at, at + 1 + Math.floor(random() * 30));
+      text.take(Buffer.from(chunk));
+      at += chunk.length;
+    }
+    let sound = '';
+    for await (const piece of text.text) {
+      // Pieces that are sound one by one have to be sound together, too.
+      sound = piece.isSound ? sound + piece.bytes : '';
+      expect(lookAtLines(Buffer.from(sound)).isSound, `seed ${seed}: ${JSON.stringify(sent)}`).toBe(true);
+      if (round % 2 === 0) allBytes += piece.bytes.length;
+      if (round % 2 === 0 && piece.isSound) soundBytes += piece.bytes.length;
+    }
+  }
+  // The last piece has the end of the message behind it, which takes a second look.
+  expect(soundBytes / allBytes, `seed ${seed}`).toBeGreaterThan(0.5);
 });
 
 describe('the deadlines', () => {

@@ -6,7 +6,8 @@ import { lookAtLines } from '../../core/line-ends.ts';
 import type { Repair } from '../../core/repairs.ts';
 
 export interface LineEnds {
-  write(chunk: Buffer): Buffer;
+  /** @param isSound whether somebody has looked at `chunk` and found it in order. */
+  write(chunk: Buffer, isSound: boolean): Buffer;
   /** What was held back, with a line end where the last line has none. */
   end(): Buffer;
 }
@@ -29,7 +30,8 @@ export function createLineEnds(note: (repair: Repair) => void): LineEnds {
   }
 
   return {
-    write(chunk) {
+    write(chunk, isSound) {
+      if (isSound && held === '') return pass(chunk);
       const all = held === '' ? chunk : Buffer.concat([Buffer.from(held, 'latin1'), chunk]);
       // What a CR at the end means shows in the next chunk.
       const end = all.at(-1) === CR ? all.length - 1 : all.length;

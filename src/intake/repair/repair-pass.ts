@@ -14,8 +14,11 @@ export interface RepairOptions extends HeaderFacts {
 }
 
 export interface RepairPass {
-  /** What may go on now, or null when the header is larger than the limit. */
-  write(chunk: Buffer): Buffer[] | null;
+  /**
+   * What may go on now, or null when the header is larger than the limit.
+   * @param isSound whether the line ends of `chunk` are known to need nothing.
+   */
+  write(chunk: Buffer, isSound?: boolean): Buffer[] | null;
   end(): Buffer[] | null;
   /** True once the body has begun. */
   hasBody(): boolean;
@@ -65,7 +68,7 @@ export function createRepairPass(options: RepairOptions): RepairPass {
   }
 
   return {
-    write: (chunk) => take(lineEnds.write(chunk)),
+    write: (chunk, isSound = false) => take(lineEnds.write(chunk, isSound)),
     end() {
       const last = take(lineEnds.end());
       const rest = last && !body ? begin(reader.end()) : [];
