@@ -16,7 +16,7 @@ export interface TextPiece {
 }
 
 export interface MessageText {
-  /** For one reader. */
+  /** For one reader, who may free the memory of each piece once it has been used: nothing else is in it. */
   readonly text: AsyncIterable<TextPiece>;
   /** Whether there is room for a piece; also when the reader has given up, as the device has to get to the end. */
   isWanted(): boolean;

@@ -5,6 +5,7 @@ import { describeError, type Log } from '../core/log.ts';
 import type { DeviceFacts } from '../core/message.ts';
 import { createMessageId } from '../core/message-id.ts';
 import { HELD_PART } from '../core/message-partial.ts';
+import { release } from '../core/release.ts';
 import type { Repair } from '../core/repairs.ts';
 import { type NewMessage, type Receipt, type Spool, SpoolRefusal } from '../spool/types.ts';
 import type { Envelope } from './engine.ts';
@@ -62,7 +63,7 @@ interface Sink {
   abort(): Promise<void>;
 }
 
-/** Reads `text` to its end. Resolves `accepted` only after the durable commit. */
+/** Reads `text` to its end and frees its pieces. Resolves `accepted` only after the durable commit. */
 export async function receiveMessage(
   deps: ReceiveDeps,
   text: AsyncIterable<TextPiece>,
@@ -102,6 +103,8 @@ export async function receiveMessage(
     for await (const piece of text) {
       bytes += piece.bytes.length;
       await sink.write(piece);
+      // The spool has a copy of it, in a chunk.
+      release(piece.bytes);
     }
   } catch (error) {
     // The sink keeps its own failures, so this one is the device's: it went away in the middle of DATA.

@@ -3,6 +3,7 @@
  * record of the dialogue says how far it came. nodemailer knows only errors; what they mean is decided here.
  */
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js';
@@ -48,6 +49,8 @@ export interface SmtpLine {
   hasUnread(): boolean;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
+  /** Waits for what was written to have left the process; false where it can't be told, or never will. */
+  flushed(): Promise<boolean>;
   explain(error: unknown): Error;
   upstream(): UpstreamFacts;
   /** The certificates of the other side, its own first; empty without TLS. */
@@ -133,6 +136,13 @@ export function createLine(
       return !connection.destroyed;
     },
     hasUnread: () => hasUnread(connection),
+    async flushed() {
+      const socket = connection._socket;
+      // Without TLS the kernel is given the very bytes, and not what they were encrypted to.
+      if (!(socket instanceof TLSSocket)) return false;
+      if (socket.writableNeedDrain) await drained(socket);
+      return !socket.destroyed && socket.writableLength === 0 && !hasUnwritten(connection);
+    },
     together(write) {
       const socket = connection._socket;
       if (!(socket instanceof TLSSocket)) return write();
@@ -179,24 +189,43 @@ function connectionOptions(
   };
 }
 
-/** Fields that nodemailer keeps to itself; the tests of what servers say in advance fail where it has others. */
-interface Inbox {
+/** Fields that nodemailer keeps to itself: the tests fail where it has others. */
+interface Kept {
   _responseQueue: readonly string[];
   /** Whether the last in the queue has lines to come. */
   _responsePartial: boolean;
   /** A line without its end. */
   _remainder: string;
+  /** The text on its way from the spool to the socket. */
+  _currentDataStream?: Duplex | false;
 }
 
 function hasWholeReply(connection: SMTPConnection): boolean {
-  const { _responseQueue, _responsePartial } = connection as unknown as Inbox;
+  const { _responseQueue, _responsePartial } = connection as unknown as Kept;
   return _responseQueue.length > (_responsePartial ? 1 : 0);
 }
 
 /** A reply that waits to be read, or has begun. */
 function hasUnread(connection: SMTPConnection): boolean {
-  const { _responseQueue, _remainder } = connection as unknown as Inbox;
+  const { _responseQueue, _remainder } = connection as unknown as Kept;
   return _responseQueue.length > 0 || _remainder.trim() !== '';
+}
+
+/** Whether text waits before the socket; true where that can't be told. */
+function hasUnwritten(connection: SMTPConnection): boolean {
+  const { _currentDataStream: text } = connection as unknown as Kept;
+  return !text || text.writableLength > 0 || text.readableLength > 0;
+}
+
+/** Resolves with the next drain, and when there will be none. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      socket.off('drain', end).off('close', end);
+      resolve();
+    };
+    socket.on('drain', end).on('close', end);
+  });
 }
 
 /** nodemailer has no other way to reach the socket; it marks the field as public. */

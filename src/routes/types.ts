@@ -28,7 +28,7 @@ export interface RouteDeps {
   facts: FactStore;
 }
 
-/** A message as a route gets it. `openBody` may be called once per attempt. */
+/** A message as a route gets it. `openBody` may be called once per attempt; its chunks are freed when they have left. */
 export interface OutgoingMessage {
   head: MessageHead;
   recipients: string[];

@@ -7,6 +7,7 @@
  */
 import { Readable } from 'node:stream';
 import { LIMITS } from '../core/limits.ts';
+import { release } from '../core/release.ts';
 import { findHeaderEnd } from './header.ts';
 
 export interface WireBody {
@@ -35,6 +36,8 @@ export interface Wire {
   isWanted(): Promise<boolean>;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
+  /** Waits for what was written to have left the process; false where it can't be told, or never will. */
+  flushed(): Promise<boolean>;
 }
 
 /** The part of a stream that nodemailer needs: it calls `pipe` once the server wants the text. */
@@ -121,8 +124,9 @@ async function openLong(
   let header = stored;
   let isComplete = false;
   let failure: Error | null = null;
+  let text: Readable | null = null;
 
-  async function* pass({ moved }: Wire): AsyncGenerator<Buffer> {
+  async function* pass({ moved, flushed }: Wire): AsyncGenerator<Buffer> {
     if (header.length > 0) yield header;
     if (after.length > 0) yield after;
     let bytes = stored.length + after.length;
@@ -130,6 +134,7 @@ async function openLong(
       bytes += next.value.length;
       moved();
       yield next.value;
+      if ((await flushed()) && text?.readableLength === 0) release(next.value);
     }
     if (bytes !== expectedBytes)
       throw new Error(`the stored body has ${bytes} bytes instead of ${expectedBytes}`);
@@ -153,7 +158,10 @@ async function openLong(
     setHeader: (changed) => {
       header = changed;
     },
-    text: (wire) => Readable.from(watched(wire), { objectMode: false }),
+    text(wire) {
+      text = Readable.from(watched(wire), { objectMode: false });
+      return text;
+    },
     isComplete: () => isComplete,
     error: () => failure,
     close,
@@ -169,6 +177,6 @@ async function readHeader(chunks: AsyncIterator<Buffer>): Promise<{ header: Buff
     if (end !== null) return { header: bytes.subarray(0, end), after: bytes.subarray(end) };
     const next = await chunks.next();
     if (next.done === true) return { header: bytes, after: Buffer.alloc(0) };
-    bytes = Buffer.concat([bytes, next.value]);
+    bytes = bytes.length === 0 ? next.value : Buffer.concat([bytes, next.value]);
   }
 }

@@ -1,11 +1,11 @@
 /** Stored bodies: chunk rows, the key that opens them, and their removal in pieces. */
 import type { Database } from 'better-sqlite3';
 import { LIMITS } from '../core/limits.ts';
+import { release } from '../core/release.ts';
 import { openChunk, sealChunk, unwrapBodyKey, wrapBodyKey } from './body-cipher.ts';
 import type { Counters } from './counters.ts';
 import type { KeySlots } from './key-slots.ts';
 import { childId, childRange } from './numbers.ts';
-import { release } from './release.ts';
 
 /** What is known of a body before its message is accepted. */
 export interface BodyWriter {

@@ -1,11 +1,12 @@
 /** The calls by which a body comes in: opened, written chunk by chunk, accepted with its message or given up. */
+
+import { release } from '../core/release.ts';
 import { acceptMessage } from './accept.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { OpenBodies, OpenBody } from './open-bodies.ts';
 import { refusal } from './problems.ts';
 import type { Executors, IncomingPart, SpoolBounds } from './protocol.ts';
-import { release } from './release.ts';
 import type { Store } from './store.ts';
 import type { Sweeper } from './sweeper.ts';
 

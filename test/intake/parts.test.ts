@@ -1,7 +1,9 @@
 /** The small parts of a session on their own: first bytes, the end of DATA, deadlines, counters. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
 import { lookAtLines } from '../../src/core/line-ends.ts';
+import { release } from '../../src/core/release.ts';
 import { createBoundedMap } from '../../src/intake/bounded-map.ts';
 import { createWindowCounter } from '../../src/intake/counters.ts';
 import { createDeadlines } from '../../src/intake/deadlines.ts';
@@ -61,7 +63,7 @@ describe('the end of DATA', () => {
   });
 });
 
-test('a message has the same text and the same end however its stream is cut', async () => {
+test('a message has the same text and the same end however its stream is cut, and its pieces can be freed', async () => {
   const seed = seedFromEnvironment();
   const random = createRandom(seed);
   for (let round = 0; round < 1000; round++) {
@@ -73,15 +75,25 @@ test('a message has the same text and the same end however its stream is cut', a
       .replaceAll('\n..', '\n.')
       .slice(1);
     const text = createMessageText(() => {});
+    let read = '';
+    const reading = (async () => {
+      for await (const { bytes } of text.text) {
+        read += bytes;
+        release(bytes);
+      }
+    })();
     let rest: Buffer | null = null;
     let at = 0;
     while (rest === null) {
       const chunk = sent.slice(at, at + 1 + Math.floor(random() * 7));
-      rest = text.take(Buffer.from(chunk));
+      // Memory of its own, as a socket gives it.
+      const bytes = Buffer.allocUnsafeSlow(chunk.length);
+      bytes.write(chunk, 'latin1');
+      rest = text.take(bytes);
       at += chunk.length;
+      while (rest === null && !text.isWanted()) await nextTurn();
     }
-    let read = '';
-    for await (const piece of text.text) read += piece.bytes;
+    await reading;
     expect(read, `seed ${seed}: ${JSON.stringify(sent)}`).toBe(expected);
     expect(rest.toString() + sent.slice(at), `seed ${seed}`).toBe(sent.slice(end + 3));
   }

@@ -1,8 +1,10 @@
 /** What a recipient is told when a transfer goes wrong in the middle; every byte may be the last. */
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { OperatorError } from '../../src/core/errors.ts';
 import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';
+import { createRandom, seedFromEnvironment } from '../support/random.ts';
 import { type Script, type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts';
 import { outcomeFor, SCAN, send, summary } from './bench.ts';
 import { type ScriptedRoute, scriptedRoute } from './scripted-route.ts';
@@ -515,6 +517,50 @@ test('takes no more of a body than the server reads', async () => {
   abort.abort();
   await attempt;
   expect(server.sessions).toHaveLength(1);
+});
+
+test('a scan arrives whole at a server that reads in fits, and its memory is free before all of it is read', async () => {
+  const seed = seedFromEnvironment();
+  const random = createRandom(seed);
+  const { route, server } = await start((step, session) => {
+    if (step !== 'body' || random() < 0.8) return undefined;
+    session.pause();
+    setImmediate(() => session.resume());
+    return undefined;
+  });
+  const head = Buffer.from('Subject: Scan\r\n\r\n');
+  const chunks: Buffer[] = [];
+  const sent = createHash('sha256');
+  const isFreed = ({ buffer }: Buffer) => buffer instanceof ArrayBuffer && buffer.detached;
+  let inUse = 0;
+  const openBody = async () =>
+    Readable.from(
+      (function* () {
+        yield head;
+        for (let lines = 0; lines < 40_000; lines += 1000) {
+          const line = `${randomBytes(57).toString('base64')}\r\n`;
+          // Memory of its own, as the spool hands a chunk over.
+          const chunk = Buffer.allocUnsafeSlow(1000 * line.length).fill(line);
+          // Some lines that have to be stuffed, so that some chunks leave as copies.
+          if (random() < 0.3) chunk.write('.', Math.floor(random() * 1000) * line.length);
+          chunks.push(chunk);
+          sent.update(chunk);
+          inUse = Math.max(inUse, chunks.filter((chunk) => !isFreed(chunk)).length);
+          yield chunk;
+        }
+      })(),
+      { objectMode: false },
+    );
+  const report = await send(route, { openBody, bodyBytes: head.length + 40_000 * 78 });
+  expect(summary(report), `seed ${seed}`).toEqual({ 'office@contoso.com': 'delivered' });
+  const text = server.sessions[0]?.body.toString('latin1') ?? '';
+  const arrived = text.slice(head.length, -'.\r\n'.length).replaceAll('\n..', '\n.').replace(/^\.\./, '.');
+  expect(createHash('sha256').update(arrived, 'latin1').digest('hex'), `seed ${seed}`).toBe(
+    sent.digest('hex'),
+  );
+  expect(chunks.every(isFreed)).toBe(true);
+  // On their way to the socket, and read ahead.
+  expect(inUse).toBeLessThan(6);
 });
 
 test('leaves no timer behind', async () => {

@@ -36,7 +36,9 @@ async function written(body: WireBody): Promise<{ text: string; isTogether: bool
       done();
     },
   });
-  body.text({ moved: () => {}, isWanted: async () => true, together }).pipe(target);
+  body
+    .text({ moved: () => {}, isWanted: async () => true, flushed: async () => false, together })
+    .pipe(target);
   await ended.promise;
   return writes;
 }
@@ -58,7 +60,12 @@ test('a short body leaves with the header that it was given', async () => {
 
 test('a body that nobody took is whole for the next attempt', async () => {
   const body = await open(SCAN, 1);
-  body.text({ moved: () => {}, isWanted: async () => true, together: (write) => write() });
+  body.text({
+    moved: () => {},
+    isWanted: async () => true,
+    flushed: async () => false,
+    together: (write) => write(),
+  });
   expect(body.isComplete()).toBe(false);
   expect(await written(body)).toEqual([{ text: SCAN, isTogether: true }]);
 });

@@ -20,8 +20,9 @@ export interface ScriptedSession {
   isClosed: boolean;
   /** Writes to the client as it is, past TLS. */
   write(text: string): void;
-  /** Reads nothing any more. */
+  /** Reads nothing any more, until `resume`. */
   pause(): void;
+  resume(): void;
   /** Ends the connection in good order. */
   end(): void;
 }
@@ -58,7 +59,7 @@ export async function startScriptedSmtp(options: ScriptedSmtpOptions): Promise<S
       bytes: 0,
       opening: Buffer.alloc(0),
       isClosed: false,
-      ...{ write: () => {}, pause: () => {}, end: () => {} },
+      ...{ write: () => {}, pause: () => {}, resume: () => {}, end: () => {} },
     };
     sessions.push(session);
     socket.on('close', () => {
@@ -167,6 +168,9 @@ function serve(raw: Socket, session: ScriptedSession, options: ScriptedSmtpOptio
   };
   session.pause = () => {
     socket.pause();
+  };
+  session.resume = () => {
+    socket.resume();
   };
   session.end = () => {
     socket.end();
