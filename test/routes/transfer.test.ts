@@ -493,13 +493,13 @@ test('takes no more of a body than the server reads', async () => {
     if (step === 'DATA') session.pause();
     return undefined;
   });
-  const chunk = Buffer.alloc(64 * 1024, 'x');
+  const chunkBytes = 64 * 1024;
   let taken = 0;
   const openBody = async () =>
     Readable.from(
       (function* () {
         yield Buffer.from('A: b\r\n\r\n');
-        for (; taken < 64 * 1024 * 1024; taken += chunk.length) yield chunk;
+        for (; taken < 64 * 1024 * 1024; taken += chunkBytes) yield Buffer.alloc(chunkBytes, 'x');
       })(),
     );
   const abort = new AbortController();
