@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Real peers and sockets: a file is a process of its own, and two cores carry two of them.
+    globalSetup: 'test/support/spool-thread.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

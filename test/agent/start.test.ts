@@ -2,15 +2,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAgent } from '../../src/agent.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createSystemClock } from '../../src/core/clock.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
+import { startSpoolThread } from '../support/spool-thread.ts';
 
-const WORKER = new URL('../../src/spool/worker-main.ts', import.meta.url);
 const YAML = `site: { id: start }
 dataDir: data
 intake: { listeners: [{ address: 127.0.0.1, port: 0 }] }
@@ -37,7 +36,7 @@ test('a certificate that can not be read ends the start, and the spool is closed
       ...{ config: readConfig().config, readConfig, configFile: file, profiles: builtInCatalogue(), log },
       clock: createSystemClock(0),
       support: { env: {}, logTail: () => [] },
-      startWorker: (workerData) => new Worker(WORKER, { workerData }),
+      startWorker: startSpoolThread,
     });
   };
   await expect(create().start()).rejects.toThrow();

@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { catalogueOf } from '../../src/agent/profile-packs.ts';
 import { type Agent, type AgentStarted, createAgent } from '../../src/agent.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -12,6 +11,7 @@ import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
 import type { Catalogue } from '../../src/profiles/types.ts';
 import type { MessageDetail, MessageFilter } from '../../src/spool/types.ts';
 import { createQuietLog, type QuietLog } from './quiet-log.ts';
+import { startSpoolThread } from './spool-thread.ts';
 
 export interface TestAgent {
   readonly directory: string;
@@ -43,7 +43,6 @@ export interface TestAgentOptions {
   directory?: string;
 }
 
-const WORKER = new URL('../../src/spool/worker-main.ts', import.meta.url);
 const WAIT_MAX_MS = 30_000;
 /** Where the agent keeps its certificates. */
 const CA = path.join('data', 'ca');
@@ -90,7 +89,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     clock: options.clock ?? createSystemClock(0),
     log,
     support: { env: { ...options.env }, logTail: () => log.lines.map((line) => JSON.stringify(line)) },
-    startWorker: (workerData) => new Worker(WORKER, { workerData }),
+    startWorker: startSpoolThread,
   });
   const started = await agent.start();
   if (authority.length === 0) keepAuthority(directory);

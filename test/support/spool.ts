@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../../src/core/clock.ts';
 import { createMessageId } from '../../src/core/message-id.ts';
 import { type SpoolSettings, spoolSettings } from '../../src/spool/settings.ts';
@@ -12,8 +12,7 @@ import { createSpool, SPOOL_FILE, type SpoolDeps } from '../../src/spool/spool.t
 import type { NewMessage, Spool, SpoolStart } from '../../src/spool/types.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { createQuietLog, type QuietLog } from './quiet-log.ts';
-
-const WORKER = new URL('../../src/spool/worker-main.ts', import.meta.url);
+import { startSpoolThread } from './spool-thread.ts';
 
 export interface TestSpoolOptions {
   /** A folder to use and to leave in place; by default one is made and removed. */
@@ -57,7 +56,7 @@ export async function openTestSpool(options: TestSpoolOptions = {}): Promise<Tes
     key,
     nativeBinding: null,
     startWorker(workerData) {
-      thread = new Worker(WORKER, { workerData });
+      thread = startSpoolThread(workerData);
       return thread;
     },
     onFatal: fatal.resolve,
