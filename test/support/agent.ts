@@ -1,5 +1,13 @@
 /** The whole agent in the test's own process, from a YAML config in a folder of its own. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { catalogueOf } from '../../src/agent/profile-packs.ts';
@@ -10,6 +18,7 @@ import { type Clock, createSystemClock } from '../../src/core/clock.ts';
 import { builtInCatalogue } from '../../src/profiles/catalogue.ts';
 import type { Catalogue } from '../../src/profiles/types.ts';
 import type { MessageDetail, MessageFilter } from '../../src/spool/types.ts';
+import { AUTHORITY } from './made-once.ts';
 import { createQuietLog, type QuietLog } from './quiet-log.ts';
 import { startSpoolThread } from './spool-thread.ts';
 
@@ -47,20 +56,23 @@ const WAIT_MAX_MS = 30_000;
 /** Where the agent keeps its certificates. */
 const CA = path.join('data', 'ca');
 
-/** Certificates of the first agent of this process; making them takes longer than most tests. */
-let authority: { name: string; bytes: Buffer }[] = [];
-
 function newDirectory(): string {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'scanferry-agent-'));
-  mkdirSync(path.join(directory, CA), { recursive: true, mode: 0o700 });
-  for (const { name, bytes } of authority)
-    writeFileSync(path.join(directory, CA, name), bytes, { mode: 0o600 });
+  mkdirSync(path.join(directory, 'data'), { mode: 0o700 });
+  if (existsSync(AUTHORITY)) cpSync(AUTHORITY, path.join(directory, CA), { recursive: true });
   return directory;
 }
 
-function keepAuthority(directory: string): void {
-  const folder = path.join(directory, CA);
-  authority = readdirSync(folder).map((name) => ({ name, bytes: readFileSync(path.join(folder, name)) }));
+/** Leaves the certificates of this agent to all that follow, unless another process was faster. */
+function shareAuthority(directory: string): void {
+  const own = `${AUTHORITY}-${process.pid}`;
+  cpSync(path.join(directory, CA), own, { recursive: true });
+  try {
+    renameSync(own, AUTHORITY);
+  } catch (error) {
+    rmSync(own, { recursive: true });
+    if (!existsSync(AUTHORITY)) throw error;
+  }
 }
 
 /** Starts an agent; it accepts connections when this resolves. */
@@ -92,7 +104,8 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     startWorker: startSpoolThread,
   });
   const started = await agent.start();
-  if (authority.length === 0) keepAuthority(directory);
+  // Those of a box with another clock are valid at another time.
+  if (options.clock === undefined && !existsSync(AUTHORITY)) shareAuthority(directory);
 
   async function when<T>(look: () => Promise<T | null>, what: string): Promise<T> {
     const { spool } = agent.rooms;
