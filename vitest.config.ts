@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Real peers and sockets: a file is a process of its own, and two cores carry two of them.
+    // Real peers and sockets: a file is a process of its own. Of two on two cores a quarter of the time both waited.
     globalSetup: 'test/support/made-once.ts',
     pool: 'forks',
     maxWorkers: 3,
