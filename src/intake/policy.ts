@@ -101,13 +101,14 @@ export function createPolicy(settings: IntakeSettings, devices: readonly DeviceS
 
 /**
  * The address with its domain in the form that every server takes: smtp-server turns `xn--` domains into
- * Unicode, and those may not go out without SMTPUTF8 (RFC 5891, RFC 6531).
+ * Unicode, and those may not go out without SMTPUTF8 (RFC 5891, RFC 6531). A full stop of another script becomes a dot
+ * (RFC 3490 3.1), and at the end goes as the one of the root does.
  */
 export function asciiAddress(address: string): string {
   const at = address.lastIndexOf('@');
   const domain = address.slice(at + 1);
   if (at < 0 || isAscii(domain)) return address;
-  return `${address.slice(0, at)}@${domainToASCII(domain) || domain}`;
+  return `${address.slice(0, at)}@${(domainToASCII(domain) || domain).replace(/\.$/, '')}`;
 }
 
 function isAscii(text: string): boolean {

@@ -200,6 +200,8 @@ test('writes every address one way', () => {
 test('writes an international domain in the form every server takes', () => {
   expect(asciiAddress('anna@bücher.example')).toBe('anna@xn--bcher-kva.example');
   expect(asciiAddress('anna@[192.0.2.1]')).toBe('anna@[192.0.2.1]');
+  expect(asciiAddress('anna@contoso.com\u3002')).toBe('anna@contoso.com');
+  expect(asciiAddress('anna@contoso\u3002com')).toBe('anna@contoso.com');
 });
 
 test('does not take an address without a domain for a rule of domains', () => {
