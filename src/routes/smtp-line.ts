@@ -140,7 +140,11 @@ export function createLine(
       const socket = connection._socket;
       // Without TLS the kernel is given the very bytes, and not what they were encrypted to.
       if (!(socket instanceof TLSSocket)) return false;
-      if (socket.writableNeedDrain) await drained(socket);
+      // The pipe writes on at the drain, before this goes on: what it wrote is waited for, too.
+      while (socket.writableNeedDrain) {
+        await drained(socket);
+        moved();
+      }
       return !socket.destroyed && socket.writableLength === 0 && !hasUnwritten(connection);
     },
     together(write) {
