@@ -14,6 +14,8 @@ export const LIMITS = {
   deviceUnreadBytesMax: 64 * KIB,
   /** Time a device gets to read the last reply and close before the socket is cut. */
   closeLingerMs: 5 * SECOND,
+  /** Two RSA keys take a second on a PC. A process that makes certificates for longer than this hangs. */
+  issuerMaxMs: 5 * MINUTE,
   /** Turned-away connections that are given this time; more are cut at once, so that hammering can't use up sockets. */
   turnedAwayMax: 50,
   /**

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
+import { LIMITS } from '../core/limits.ts';
 import type { CertificateRequest, IssuedCertificates } from './issue-certificates.ts';
 import { embeddedIssuer } from './issuer-embedded.ts';
 import { REQUEST_FD } from './issuer-request.ts';
@@ -11,12 +12,14 @@ import { REQUEST_FD } from './issuer-request.ts';
 /**
  * Rejects with what failed in the process, or with why there is none.
  * @param program JavaScript; null where the source runs as it is.
+ * @param maxMs the process is killed then.
  */
 export async function askIssuer(
   request: CertificateRequest,
   program = embeddedIssuer(),
+  maxMs: number = LIMITS.issuerMaxMs,
 ): Promise<IssuedCertificates> {
-  const issuer = startIssuer(program);
+  const issuer = startIssuer(program, maxMs);
   const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     issuer.once('error', reject).once('close', (code, signal) => resolve(code ?? signal));
   });
@@ -28,10 +31,13 @@ export async function askIssuer(
   return deserialize(made);
 }
 
-function startIssuer(program: string | null): ChildProcessWithoutNullStreams {
+function startIssuer(program: string | null, timeout: number): ChildProcessWithoutNullStreams {
   const args = program === null ? [fileURLToPath(new URL('./issuer-process.ts', import.meta.url))] : ['-'];
   // What the agent was given in its environment is nobody else's business.
-  return spawn(process.execPath, args, { env: {}, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  return spawn(process.execPath, args, {
+    ...{ env: {}, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
+    ...{ timeout, killSignal: 'SIGKILL' },
+  });
 }
 
 /** One that ends before it has read everything says why on stderr. */

@@ -177,3 +177,10 @@ test('what fails in the process that makes certificates is the error of who aske
   });
   await expect(asked).rejects.toThrow(/PEM|ASN|DECODER|certificate/i);
 });
+
+test('a process that does not come to an end is ended, and the start fails with that', async () => {
+  const period = { notBefore: new Date(clock.now()), notAfter: new Date(clock.now() + DAY_MS) };
+  const request = { root: { hostname: 'scanferry', period }, server: { names: ['scanferry.local'], period } };
+  const asked = askIssuer(request, 'setInterval(() => {}, 1000);', 200);
+  await expect(asked).rejects.toThrow('ended with SIGKILL');
+});
