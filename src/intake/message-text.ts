@@ -3,9 +3,9 @@
  * (RFC 5321 4.1.1.4, 4.5.2).
  *
  * smtp-server would do the same byte by byte in JavaScript; here the two sequences that matter are searched for
- * natively, where one look has found a dot at the start of a line, and whatever lies between them passes through uncopied. Held back over a cut are at most four bytes,
- * those that may begin one of the sequences. The text goes to one reader, a piece at a time: the next is taken when the
- * reader has taken the one before.
+ * natively, where one look has found a dot at the start of a line, and whatever lies between them passes through
+ * uncopied. Held back over a cut are at most four bytes, those that may begin one of the sequences. The text goes to one
+ * reader, a piece at a time: the next is taken when the reader has taken the one before.
  */
 import { lookAtLines } from '../core/line-ends.ts';
 

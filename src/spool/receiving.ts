@@ -1,5 +1,4 @@
 /** The calls by which a body comes in: opened, written chunk by chunk, accepted with its message or given up. */
-
 import { release } from '../core/release.ts';
 import { acceptMessage } from './accept.ts';
 import type { DiskSpace } from './disk-space.ts';
