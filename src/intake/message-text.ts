@@ -11,7 +11,7 @@ import { lookAtLines } from '../core/line-ends.ts';
 
 export interface TextPiece {
   bytes: Buffer;
-  /** Known to have CR and LF as CRLF alone, and no NUL. False where that was not looked for, too. */
+  /** Known to have CR and LF as CRLF alone, and no NUL. False where what it came with does not. */
   isSound: boolean;
 }
 
@@ -87,9 +87,8 @@ export function createMessageText(onWanted: () => void): MessageText {
       const stop = end < 0 ? all.length - beginningLength(all) : end + CRLF.length;
       const skipped = Math.min(foreign, stop);
       foreign -= skipped;
-      if (hasDot) put(unstuff(all.subarray(0, stop), skipped), false);
-      // What is held back begins with the CR of a line end, so this part is sound, too.
-      else put(all.subarray(skipped, stop), isSound);
+      // Sound as all of it: what is held back begins with the CR of a line end, and a dot less touches none.
+      put(hasDot ? unstuff(all.subarray(0, stop), skipped) : all.subarray(skipped, stop), isSound);
       held = end < 0 ? all.subarray(stop) : EMPTY;
       if (end >= 0 && state === 'open') state = 'whole';
       wake();

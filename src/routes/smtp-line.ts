@@ -138,7 +138,6 @@ export function createLine(
     hasUnread: () => hasUnread(connection),
     async flushed() {
       const socket = connection._socket;
-      // Without TLS the kernel is given the very bytes, and not what they were encrypted to.
       if (!(socket instanceof TLSSocket)) return false;
       // The pipe writes on at the drain, before this goes on: what it wrote is waited for, too.
       while (socket.writableNeedDrain) {
