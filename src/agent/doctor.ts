@@ -14,6 +14,7 @@ import type { Log } from '../core/log.ts';
 import type { Dispatch } from '../dispatch/types.ts';
 import type { BrokerTrial, ConfigFinding, DoctorDeps, DoctorLine } from '../doctor/types.ts';
 import type { BrokerFacts } from '../health/sources.ts';
+import { createPolicy } from '../intake/policy.ts';
 import { createLog } from '../program/log.ts';
 import { unpackNativeAddon } from '../program/native.ts';
 import { brokerSettings } from '../report/broker-settings.ts';
@@ -50,6 +51,7 @@ export function createAgentDoctor(deps: AgentDoctorDeps) {
         ...{ config, configFindings: findings, configFile: deps.configFile, dataDir: config.dataDir },
         agent: {
           listeners: () => deps.inForce.listeners,
+          admits: admissionTo(config),
           webPort: () => deps.inForce.webPort,
           routes: () => deps.dispatch.routes(),
           spool: deps.spool,
@@ -63,6 +65,12 @@ export function createAgentDoctor(deps: AgentDoctorDeps) {
       signal,
     );
   };
+}
+
+function admissionTo({ intake, devices }: Config): (address: string) => boolean {
+  const policy = createPolicy(intake, devices);
+  const hasLogins = devices.some(({ login }) => login !== undefined);
+  return (address) => policy.connection(address, hasLogins) === null;
 }
 
 /** The file as it is now: what its loader says, and where it differs from what is in force. */
@@ -86,10 +94,11 @@ export interface DiagnoseAlone extends LocateOptions {
   clock: Clock;
 }
 
-/** As `createAgentDoctor`, where no agent runs. Nothing is written but the native part of the program. */
+/** As `createAgentDoctor`, where no agent runs; ends at the signal. Nothing is written but the native part of the program. */
 export async function* diagnoseAlone(
   { profileIds, clock, ...options }: DiagnoseAlone,
   request: DoctorRequest,
+  signal = new AbortController().signal,
 ): AsyncGenerator<DoctorLine> {
   const file = locateConfig(options);
   const { config, problems } = checkConfig({
@@ -106,7 +115,7 @@ export async function* diagnoseAlone(
       dataDir: config?.dataDir ?? dataDirOf(options),
     },
     request,
-    new AbortController().signal,
+    signal,
   );
 }
 

@@ -60,7 +60,11 @@ export interface CliDeps {
   /** Searches for devices in this process; nothing is kept. */
   searchAlone(request: SearchRequest): AsyncIterable<DiscoveryStep>;
   /** Looks at a site whose agent does not run, in this process. */
-  diagnoseAlone(request: LocateOptions, options: DoctorRequest): AsyncIterable<DoctorLine>;
+  diagnoseAlone(
+    request: LocateOptions,
+    options: DoctorRequest,
+    signal?: AbortSignal,
+  ): AsyncIterable<DoctorLine>;
   /** Watches the sites of a broker until it is stopped, or once. */
   runFleet(request: WatchRequest): Promise<ExitCode>;
   /** Sends a signed command to sites. */

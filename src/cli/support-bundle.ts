@@ -81,7 +81,7 @@ async function lookAt(context: CliContext, dataDir: string, why: OperatorError):
   return {
     agent: isStopped ? 'stopped' : 'not answering',
     ...{ status: missing, health: missing },
-    doctor: await linesOf(clock, () => context.diagnoseAlone(context.options(), { only })),
+    doctor: await linesOf(clock, (signal) => context.diagnoseAlone(context.options(), { only }, signal)),
     spool: 'value' in spool ? { value: spool.value.found } : spool,
     events: 'value' in spool ? { value: spool.value.events } : spool,
     log: readKeptLog(dataDir),

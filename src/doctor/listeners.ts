@@ -92,6 +92,12 @@ async function* checkListener(
   const where = `${from.address}:${listener.port}`;
   const look = (version: SecureVersion | null) => lookFrom(listener, from.address, version, context);
   const first = await look(null);
+  if (listener.tls !== 'https' && context.agent?.admits(from.address) === false) {
+    yield isRefused(first.error)
+      ? unreachable(name, where, first.error)
+      : ok(name, `turns ${from.address} away as no device of yours, so only a device can see its TLS`);
+    return;
+  }
   if (first.banner === null && first.tls === null && first.chain.length === 0) {
     yield unreachable(name, where, first.error);
     return;
@@ -117,10 +123,13 @@ function answerFinding(
 }
 
 function unreachable(name: string, where: string, error: Error | null): Finding {
-  const isRefused = error !== null && 'code' in error && error.code === 'ECONNREFUSED';
-  return isRefused
+  return isRefused(error)
     ? fail(name, 'refused', PROBLEMS.listenerRefused(where))
     : fail(name, 'silent', PROBLEMS.listenerSilent(where, describeError(error)));
+}
+
+function isRefused(error: Error | null): boolean {
+  return error !== null && 'code' in error && error.code === 'ECONNREFUSED';
 }
 
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];

@@ -64,6 +64,8 @@ export interface RouteStanding {
 export interface RunningAgent {
   /** As they are bound, in the order of the config. */
   listeners(): { address: string; port: number }[];
+  /** Whether a connection from that address is greeted, and not turned away at once. */
+  admits(address: string): boolean;
   /** Where the page of the box is bound; null where it is off. */
   webPort(): number | null;
   routes(): RouteStanding[];

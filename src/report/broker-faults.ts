@@ -43,7 +43,8 @@ export function explainBrokerError(error: unknown, url: string, version: MqttVer
   }
   const code = codeOf(error);
   const detail = describeError(error);
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return PROBLEMS.nameUnknown(new URL(url).hostname);
+  if (code === 'ENOTFOUND') return PROBLEMS.nameUnknown(new URL(url).hostname);
+  if (code === 'EAI_AGAIN') return PROBLEMS.nameServersSilent(new URL(url).hostname);
   // What the broker says of our certificate comes as an alert (RFC 8446 section 6.2: 42 to 46, 48, 116).
   if (
     /alert (bad certificate|unsupported certificate|certificate (revoked|expired|unknown|required)|unknown ca)/i.test(
@@ -63,7 +64,9 @@ const CERTIFICATE_CODES =
   /CERT|SIGNATURE|SIGNED|ISSUER|INVALID_CA|HOSTNAME_MISMATCH|INVALID_PURPOSE|PATH_LENGTH/;
 
 function hasNetworkCode(error: unknown): boolean {
-  return /^(E[A-Z]+|ERR_SSL.*|ERR_TLS.*)$/.test(codeOf(error)) || CERTIFICATE_CODES.test(codeOf(error));
+  return (
+    /^(E[A-Z]+|EAI_[A-Z]+|ERR_SSL.*|ERR_TLS.*)$/.test(codeOf(error)) || CERTIFICATE_CODES.test(codeOf(error))
+  );
 }
 
 function codeOf(error: unknown): string {

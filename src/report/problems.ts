@@ -12,6 +12,11 @@ export const PROBLEMS = {
     cause: `The name ${host} of the broker has no address.`,
     advice: 'Correct the host in mqtt.url, or see to the name servers of the box.',
   }),
+  nameServersSilent: (host: string): Explanation => ({
+    code: 'mqtt.name-servers-silent',
+    cause: `No name server said what address the name ${host} of the broker has.`,
+    advice: 'See to the uplink and to the name servers of the box.',
+  }),
   unreachable: (place: string, detail: string): Explanation => ({
     code: 'mqtt.unreachable',
     cause: `The broker ${place} can't be reached (${detail}).`,

@@ -40,8 +40,18 @@ const profileIds = (dataDir: string) => [...catalogueOf(dataDir, builtInProfiles
 type StartWorker = (data: unknown) => Worker;
 
 /** Runs the command of `argv`; resolves with the exit code. `startWorker` starts the thread of the spool. */
-export function runCommandLine(argv: string[], startWorker: StartWorker): Promise<ExitCode> {
-  const deps: CliDeps = {
+export async function runCommandLine(argv: string[], startWorker: StartWorker): Promise<ExitCode> {
+  // Timers of the clock don't keep the process alive: a command that waits for one alone would end without a word.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  try {
+    return await runCli(argv, depsOf(startWorker));
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
+function depsOf(startWorker: StartWorker): CliDeps {
+  return {
     output: terminalOutput,
     env: process.env,
     version: { version: VERSION, built: BUILT, node: process.version },
@@ -74,9 +84,13 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
       const profiles = builtInProfiles();
       yield* searchAlone({ ...request, clock: createSystemClock(CLOCK_FLOOR_MS), profiles });
     },
-    async *diagnoseAlone(request, options) {
+    async *diagnoseAlone(request, options, signal) {
       const { diagnoseAlone } = await import('../agent/doctor.ts');
-      yield* diagnoseAlone({ ...request, profileIds, clock: createSystemClock(CLOCK_FLOOR_MS) }, options);
+      yield* diagnoseAlone(
+        { ...request, profileIds, clock: createSystemClock(CLOCK_FLOOR_MS) },
+        options,
+        signal,
+      );
     },
     // What runs once says what went wrong itself, in sentences.
     runFleet: (request) =>
@@ -87,7 +101,6 @@ export function runCommandLine(argv: string[], startWorker: StartWorker): Promis
     sendFleet: (request) =>
       inFleet({ logLevel: 'error', mayDraw: false }, (fleet, parts) => fleet.runSend(request, parts)),
   };
-  return runCli(argv, deps);
 }
 
 /**
@@ -163,6 +176,8 @@ async function runOnce(request: RunRequest & { file: string }, startWorker: Star
   } finally {
     stop.unlisten();
     unlisten();
+    // The process may linger behind a name lookup that nobody answers, until its service manager kills it.
+    keptLog.flush();
   }
 }
 
@@ -197,14 +212,11 @@ interface StopSignal {
 
 function listenForStop(): StopSignal {
   const { promise, resolve } = Promise.withResolvers<void>();
-  // Timers of the clock don't keep the process alive, and an agent without traffic has nothing else.
-  const keepAlive = setInterval(() => {}, 2 ** 30);
   const onSignal = (): void => {
     unlisten();
     resolve();
   };
   const unlisten = (): void => {
-    clearInterval(keepAlive);
     process.removeListener('SIGINT', onSignal);
     process.removeListener('SIGTERM', onSignal);
   };

@@ -67,6 +67,7 @@ ${page === undefined ? '' : `web: { address: 127.0.0.1, port: ${page} }\n`}${mor
   const notAsked = () => Promise.reject(new Error('not part of this test'));
   const agent: RunningAgent = {
     listeners: () => (listener === undefined ? [] : [{ address: '127.0.0.1', port }]),
+    admits: () => true,
     webPort: () => page ?? null,
     ...{ routes: () => [], broker: () => null, changedKeys: () => [], adviceFor: () => null },
     spool: { stats: notAsked, inspect: notAsked, list: notAsked },

@@ -1,6 +1,7 @@
 /** The box side of a site: listeners, config, files, spool and broker, with a running agent and without one. */
-import { chmodSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
@@ -230,6 +231,49 @@ describe('without an agent', () => {
     const lines = await bench.diagnose(yamlWith({ more }), ['broker']);
     expect(lines.map(({ why }) => why?.code)).toEqual(['mqtt.unreachable']);
   });
+});
+
+test('a listener that this box is no device of is not reported as faulty', async () => {
+  const site = await startSite({
+    listeners: ['{ address: 127.0.0.1, port: 0 }', '{ address: 127.0.0.1, port: 0, tls: implicit }'],
+    intake: [],
+    devices: ['{ id: copier, address: 192.0.2.9 }'],
+  });
+  try {
+    const client = createControlClient(path.join(site.agent.directory, 'data'));
+    const { lines } = await client.call('doctor', { only: ['listeners'] });
+    expect(verdictsIn(lines)).toEqual([]);
+    expect(lines.map(({ name, text }) => `${name.replace(/port \d+ on [\d.]+/, '')} ${text}`)).toEqual([
+      ' turns 127.0.0.1 away as no device of yours, so only a device can see its TLS',
+      ' turns 127.0.0.1 away as no device of yours, so only a device can see its TLS',
+    ]);
+  } finally {
+    await site.stop();
+  }
+});
+
+test('a broker that hangs up on each try is told, by the program too', async () => {
+  const broker = createServer((socket) => socket.on('error', () => {}).destroy());
+  await new Promise<void>((resolve) => broker.listen(0, '127.0.0.1', resolve));
+  const { port } = broker.address() as AddressInfo;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'scanferry-doctor-'));
+  const config = path.join(folder, 'scanferry.yaml');
+  writeFileSync(
+    config,
+    `dataDir: data\nsite: { id: site }\nmqtt: { url: 'mqtt://127.0.0.1:${port}' }
+routes: [{ id: direct, kind: direct-send, domain: contoso.com }]
+`,
+  );
+  try {
+    // Between the two versions of MQTT nothing but a timer is left to wait for.
+    const { code, stdout } = await runScanferry(['doctor', '--only', 'broker', '--config', config]);
+    expect(stdout).toContain(`FAIL  127.0.0.1:${port}: no connection`);
+    expect(stdout).toMatch(/\n1 failed, 0 ok\.\n$/);
+    expect(code).toBe(1);
+  } finally {
+    broker.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 const HOLD = `

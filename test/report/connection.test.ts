@@ -18,6 +18,7 @@ import { createTestCertificates } from '../support/certificates.ts';
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/processes.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
+import { UNASKABLE_NAME } from '../support/unaskable-name.ts';
 import { createFastClock } from './support/fast-clock.ts';
 import { CONNACK_3, CONNACK_5, CONNACK_VERSION, startScriptedBroker } from './support/scripted-broker.ts';
 
@@ -224,7 +225,7 @@ describe('a connection', () => {
 describe('a refusal is told in a sentence:', () => {
   const cases: [string, string, () => Promise<Partial<BrokerSettings> & { url: string }>][] = [
     ['nobody listens', 'mqtt.unreachable', async () => ({ url: `mqtt://127.0.0.1:${await freePort()}` })],
-    ['no such name', 'mqtt.name-unknown', async () => ({ url: 'mqtt://broker.invalid:1883' })],
+    ['no such name', 'mqtt.name-unknown', async () => ({ url: `mqtt://${UNASKABLE_NAME}:1883` })],
     [
       'a wrong password in MQTT 3.1.1',
       'mqtt.not-authorized',

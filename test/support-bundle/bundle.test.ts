@@ -18,6 +18,7 @@ import { LIMITS } from '../../src/core/limits.ts';
 import { sendScan } from '../../src/sandbox/device.ts';
 import { type ChildSite, runScanferry, startChildSite } from '../support/child-site.ts';
 import { runOrThrow } from '../support/processes.ts';
+import { UNASKABLE_NAME } from '../support/unaskable-name.ts';
 
 const SECRETS = {
   literal: 'pw-in-the-config',
@@ -62,7 +63,7 @@ beforeAll(async () => {
       `{ id: third, address: 10.77.4.23, ${login('three', '{ env: SUPPORT_TEST_PASSWORD }')} }`,
     ],
     more: [
-      'mqtt: { url: "mqtts://broker.fabrikam.example:8883", username: hh-nord, password: { secret: mqtt } }',
+      `mqtt: { url: "mqtts://${UNASKABLE_NAME}:8883", username: hh-nord, password: { secret: mqtt } }`,
       'notices: { to: [it@woodgrove.example] }',
     ],
   });
