@@ -1,39 +1,22 @@
 /** The agent: the only place that builds rooms, starts them in order, and stops them in reverse. */
-import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { boxAddresses } from './agent/box-addresses.ts';
 import { createBoxClock } from './agent/box-clock.ts';
-import { type BoxPage, createBoxPage } from './agent/box-page.ts';
-import { createConfigTrial } from './agent/config-trial.ts';
-import { createControlDeps } from './agent/control-deps.ts';
-import { createAgentDevices } from './agent/devices.ts';
-import { createAgentDiscovery } from './agent/discovery.ts';
-import { createAgentDoctor } from './agent/doctor.ts';
-import { createAgentHealth } from './agent/health.ts';
 import type { InForce } from './agent/in-force.ts';
-import { createAgentNotices } from './agent/notices.ts';
-import { createProfilePacks } from './agent/profile-packs.ts';
-import { createAgentRecords, recordStop } from './agent/records.ts';
-import { createReloader, RELOAD_PROBLEMS, type Reloader } from './agent/reload.ts';
-import { createRemoteVerbs } from './agent/remote-verbs.ts';
+import { RELOAD_PROBLEMS } from './agent/problems.ts';
+import { recordStop } from './agent/records.ts';
+import type { Reloader } from './agent/reload.ts';
 import { renewDaily } from './agent/renewal.ts';
-import { createAgentReport } from './agent/report.ts';
-import { createRoutesInUse } from './agent/routes-in-use.ts';
 import { openBoxKey } from './config/box-key.ts';
 import { assertWritable } from './config/data-folder.ts';
 import type { Config } from './config/schema.ts';
 import type { ReloadReport } from './control/deps.ts';
-import { createControlServer } from './control/server.ts';
+import { assertAlone } from './control/socket.ts';
 import type { Clock } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { LIMITS } from './core/limits.ts';
 import { describeError, type Log } from './core/log.ts';
-import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatch } from './dispatch/types.ts';
-import { type Authority, openAuthority } from './intake/authority.ts';
-import { createIntake } from './intake/intake.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
-import { createJoin } from './join/join.ts';
 import type { Notices } from './notices/types.ts';
 import type { Catalogue } from './profiles/types.ts';
 import { settleMemory } from './program/memory-settings.ts';
@@ -113,88 +96,26 @@ export function createAgent(given: AgentDeps): Agent {
     return room;
   };
 
-  const logOf = (room: string): Log => log.child({ room });
-
-  /** The rooms that need nothing but the box key. Nothing runs yet. */
-  function build(key: Buffer) {
-    const broker = () => report.broker();
-    const intake = () => requireRooms().intake;
+  async function start(): Promise<AgentStarted> {
+    const { dataDir } = config;
+    assertWritable(dataDir);
+    const key = openBoxKey(dataDir);
+    await assertAlone(dataDir);
     const spool = createSpool({
-      ...{ clock, log: logOf('spool'), settings: config.spool, directory: config.dataDir, key },
-      nativeBinding: unpackNativeAddon(config.dataDir),
+      ...{ clock, log: log.child({ room: 'spool' }), settings: config.spool, directory: dataDir, key },
+      nativeBinding: unpackNativeAddon(dataDir),
       startWorker: deps.startWorker,
       onFatal: (error) => fatal.reject(error),
     });
-    const { record, ...records } = createAgentRecords(deps, spool);
-    const packs = createProfilePacks({
-      ...{ log: logOf('profiles'), dataDir: config.dataDir, builtIn: deps.profiles, record },
-      config: () => inForce.config,
-    });
-    const profiles = { profiles: packs.catalogue, profileChanges: packs.changes };
-    const routesInUse = createRoutesInUse({ clock, log: logOf('routes'), spool, key });
-    inForce.routes = routesInUse.create(config);
-    const dispatch = createDispatch({
-      ...{ clock, log: logOf('dispatch'), spool, routes: inForce.routes, routing: config.routing },
-      ...{ maxAgeHours: config.spool.maxAgeHours, random: Math.random },
-    });
-    const health = createAgentHealth({
-      ...{ clock, log: logOf('health'), spool, dispatch, inForce, dataDir: config.dataDir, broker },
-    });
-    const discovery = createAgentDiscovery({
-      ...{ clock, log: logOf('discovery'), spool, ...profiles, inForce, record },
-    });
-    const devices = createAgentDevices({
-      ...{ clock, log: logOf('devices'), spool, ...profiles, inForce, discovery, health, intake },
-      notices: () => notices,
-      wake: () => dispatch.wake(),
-      refresh: () => report.refresh(),
-    });
-    const diagnose = createAgentDoctor({
-      ...{ clock, log: logOf('doctor'), spool, dispatch, inForce, facts: routesInUse.facts, broker },
-      ...{ configFile: deps.configFile, readConfig: () => deps.readConfig() },
-    });
-    const commands = createControlDeps(deps, {
-      ...{ spool, dispatch, devices, discovery, health, inForce, reload, restart, intake, broker, diagnose },
-      setConfig: (request) => configTrial.set(request),
-      updateProfiles: (request) => packs.update(request),
-    });
-    const control = createControlServer({ ...commands, log: logOf('control'), dataDir: config.dataDir });
-    const report = createAgentReport({
-      ...{ clock, log: logOf('report'), spool, health, inForce, key, startedAt: commands.startedAt },
-      execute: createRemoteVerbs(commands),
-    });
-    const configTrial = createConfigTrial({
-      ...{ clock, log: logOf('config'), health, inForce, reload, broker, record },
-      recordForSure: records.recordForSure,
-      ...{ file: deps.configFile, readConfig: deps.readConfig },
-    });
-    const join = createJoin({
-      ...{ clock, log: logOf('join'), spool },
-      hostname: () => inForce.config.intake.hostname,
-      messageBytesMax: () => inForce.config.intake.maxMessageBytes,
-    });
-    return {
-      ...{ spool, record, records, packs, routesInUse, dispatch, health, discovery, devices, control },
-      ...{ report, configTrial, join },
-    };
-  }
-
-  async function start(): Promise<AgentStarted> {
-    assertWritable(config.dataDir);
-    const built = build(openBoxKey(config.dataDir));
-    const { spool, dispatch, devices, packs, join } = built;
-    await built.control.assertAlone();
-    // Side by side: the spool's thread looks through its file while this one reads the certificate.
+    // Side by side: the spool's thread looks through its file while this one builds the rest.
     const opening = started('spool', spool).start();
-    const reading = readCertificate(deps, config.intake.hostname);
+    const preparing = prepare(spool, key);
     // Both are over before what failed is told: what is still starting can't be stopped.
-    await Promise.allSettled([opening, reading]);
+    await Promise.allSettled([opening, preparing]);
     const { pending, latestEventAt } = await opening;
-    const { authority, certificate } = await reading;
-    const intake = createIntake({
-      ...{ clock, log: logOf('intake'), spool, settings: config.intake, devices: config.devices },
-      ...{ profiles: packs.catalogue, knowledge: devices, certificate, onPart: (id) => join.noticed(id) },
-    });
+    const { built, authority, certificate } = await preparing;
+    const { dispatch, devices, join } = built;
+    const intake = built.createIntake(certificate);
     rooms = { spool, dispatch, intake };
 
     clock.hasWritten(latestEventAt);
@@ -202,21 +123,24 @@ export function createAgent(given: AgentDeps): Agent {
     await started('control', built.control).start();
     started('records', built.records).start();
     isStartRecorded = true;
-    await packs.load();
+    await built.packs.load();
     await started('devices', devices).start();
     await started('health', built.health).start();
     await startedBeside('discovery', built.discovery).start();
     started('routes', built.routesInUse);
     await started('join', join).start();
     await started('dispatch', dispatch).start();
-    notices = createAgentNotices({ clock, log: logOf('notices'), spool, dispatch, inForce });
+    notices = built.createNotices();
     // Side by side with dispatch, so that at a stop each has all the time there is.
     await startedBeside('notices', notices).start();
     await startedBeside('report', built.report).start();
     inForce.listeners = await startedBeside('intake', intake).start();
-    const page = createBoxPage({ log: logOf('web'), authority, profiles: packs.catalogue });
+    const page = built.createPage(authority);
     inForce.webPort = await started('web', page).show(config, certificate);
-    followConfig(built, { intake, page, notices });
+    reloader = built.createReloader({ intake, page, notices });
+    // It takes another config over, once everything runs.
+    started('reload', reloader);
+    started('renewal', renewDaily(deps, reloader.renewCertificate));
     await started('config trial', built.configTrial).start();
     const settled = clock.schedule(LIMITS.startSettledMs, settleMemory);
     started('start memory', { stop: async () => settled.cancel() });
@@ -225,18 +149,14 @@ export function createAgent(given: AgentDeps): Agent {
     return { listeners, webPort };
   }
 
-  /** What keeps the certificate young and takes another config over, once everything runs. */
-  function followConfig(
-    { spool, record, dispatch, devices, discovery, routesInUse, report }: ReturnType<typeof build>,
-    { intake, page, notices: told }: { intake: Intake; page: BoxPage; notices: Notices },
-  ): void {
-    reloader = createReloader({
-      ...{ log, spool, record, dispatch, intake, devices, discovery, routesInUse, page, report, inForce },
-      ...{ notices: told, readConfig: deps.readConfig },
-      certificateFor: async (hostname) => (await openBoxAuthority(deps, hostname)).certificate(),
+  async function prepare(spool: Spool, key: Buffer) {
+    const { buildRooms, readCertificate } = await import('./agent/rooms.ts');
+    const built = buildRooms({
+      ...{ ...deps, spool, key, inForce, reload, restart },
+      intake: () => requireRooms().intake,
+      notices: () => notices,
     });
-    started('reload', reloader);
-    started('renewal', renewDaily(deps, reloader.renewCertificate));
+    return { built, ...(await readCertificate(deps, config.intake.hostname)) };
   }
 
   async function reload(by: string): Promise<ReloadReport> {
@@ -289,19 +209,4 @@ export function createAgent(given: AgentDeps): Agent {
       return requireRooms();
     },
   };
-}
-
-async function readCertificate(deps: AgentDeps, hostname: string) {
-  const authority = await openBoxAuthority(deps, hostname);
-  return { authority, certificate: await authority.certificate() };
-}
-
-function openBoxAuthority({ config, clock, log }: AgentDeps, hostname: string): Promise<Authority> {
-  return openAuthority({
-    directory: path.join(config.dataDir, 'ca'),
-    hostname,
-    addresses: boxAddresses(),
-    clock,
-    log: log.child({ room: 'intake' }),
-  });
 }

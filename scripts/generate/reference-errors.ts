@@ -1,7 +1,7 @@
 /** Renders docs/reference/replies.md and errors.md from the tables of the rooms. */
 
 import { HELD_ADVICE } from '../../src/agent/advice.ts';
-import { RELOAD_PROBLEMS } from '../../src/agent/reload.ts';
+import { RELOAD_PROBLEMS } from '../../src/agent/problems.ts';
 import { PROBLEMS as BACKUP_PROBLEMS } from '../../src/backup/problems.ts';
 import { PROBLEMS as CLI_PROBLEMS } from '../../src/cli/problems.ts';
 import { PROBLEMS as CONFIG_PROBLEMS } from '../../src/config/errors.ts';

@@ -18,7 +18,7 @@ import { createTurns } from '../core/turns.ts';
 import type { BrokerFacts } from '../health/sources.ts';
 import { type Grade, type HealthReport, type HealthRoom, type Reading, readingKey } from '../health/types.ts';
 import type { InForce } from './in-force.ts';
-import { RELOAD_PROBLEMS } from './reload.ts';
+import { RELOAD_PROBLEMS } from './problems.ts';
 
 export interface ConfigTrialDeps {
   clock: Clock;

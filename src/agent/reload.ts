@@ -8,7 +8,7 @@
 import { changedFixedKeys, changedKeys } from '../config/compare.ts';
 import type { Config } from '../config/schema.ts';
 import type { ReloadReport } from '../control/deps.ts';
-import { type Explanation, OperatorError } from '../core/errors.ts';
+import { OperatorError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import { describeError, type Log } from '../core/log.ts';
 import { createTurns } from '../core/turns.ts';
@@ -22,6 +22,7 @@ import type { BoxPage } from './box-page.ts';
 import { discoveryOf } from './discovery.ts';
 import type { InForce } from './in-force.ts';
 import { noticeConfig } from './notices.ts';
+import { RELOAD_PROBLEMS } from './problems.ts';
 import type { AgentReport } from './report.ts';
 import type { RoutesInUse } from './routes-in-use.ts';
 
@@ -52,24 +53,6 @@ export interface Reloader {
   /** Takes no further reload; resolves when none is under way. */
   stop(): Promise<void>;
 }
-
-export const RELOAD_PROBLEMS = {
-  notRunning: (): Explanation => ({
-    code: 'config.not-running',
-    cause: 'The agent is just starting or stopping, so no other config can be applied now.',
-    advice: 'Try again in a moment.',
-  }),
-  needsRestart: (keys: string): Explanation => ({
-    code: 'config.needs-restart',
-    cause: `${keys} can't change while the agent runs, so nothing of the new config was applied.`,
-    advice: 'Restart the agent to apply it, or put the old value back.',
-  }),
-  notApplied: (detail: string): Explanation => ({
-    code: 'config.not-applied',
-    cause: `The new config could not be applied: ${detail}.`,
-    advice: 'Correct what it names, then reload again.',
-  }),
-} as const;
 
 export function createReloader(deps: ReloaderDeps): Reloader {
   const { log, spool, inForce } = deps;

@@ -10,7 +10,7 @@ import type { DoctorLine } from '../doctor/types.ts';
 import type { CommandInput, CommandName, CommandOutput } from './commands.ts';
 import { PROBLEMS } from './problems.ts';
 import type { DiscoverInput, DoctorRequest, SendTestRequest, SendTestStep } from './protocol.ts';
-import { controlSocketPath } from './server.ts';
+import { controlSocketPath } from './socket.ts';
 
 export interface ControlClient {
   /** @param signal gives up waiting for the answer. */

@@ -2,8 +2,6 @@
 import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
-import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { OperatorError } from '../core/errors.ts';
 import { describeError, type Log } from '../core/log.ts';
@@ -13,6 +11,7 @@ import { parseInput } from './parse-input.ts';
 import { PROBLEMS } from './problems.ts';
 import { discoverRequest, doctorRequest, type ErrorBody, sendTestRequest } from './protocol.ts';
 import { runCommand } from './run-command.ts';
+import { controlSocketPath } from './socket.ts';
 
 export interface ControlServerDeps extends ControlDeps {
   log: Log;
@@ -20,16 +19,9 @@ export interface ControlServerDeps extends ControlDeps {
 }
 
 export interface ControlServer {
-  /** Throws OperatorError when another agent already serves this data folder. */
-  assertAlone(): Promise<void>;
   /** Takes the socket over; call it only with the spool's lock in hand. */
   start(): Promise<void>;
   stop(): Promise<void>;
-}
-
-/** Path of the socket. Unix limits it to 107 bytes, so the name is short. */
-export function controlSocketPath(dataDir: string): string {
-  return path.join(dataDir, 'control.sock');
 }
 
 /** A command is a few names and numbers; more is a mistake. */
@@ -41,9 +33,6 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
     answer(deps, request, response).catch((error: unknown) => fail(deps.log, response, error));
   });
   return {
-    async assertAlone() {
-      if (await isServed(socketPath)) throw new OperatorError(PROBLEMS.alreadyRunning(deps.dataDir));
-    },
     async start() {
       rmSync(socketPath, { force: true });
       server.listen(socketPath);
@@ -61,19 +50,6 @@ export function createControlServer(deps: ControlServerDeps): ControlServer {
       await once(server, 'close');
     },
   };
-}
-
-async function isServed(socketPath: string): Promise<boolean> {
-  const probe = net.connect(socketPath);
-  try {
-    await once(probe, 'connect');
-    return true;
-  } catch {
-    // Nobody answers: the socket is absent or left over from an agent that was killed.
-    return false;
-  } finally {
-    probe.destroy();
-  }
 }
 
 async function answer(

@@ -26,25 +26,30 @@ const HAS_HELD = `m.number IN (SELECT r.id / ${CHILDREN_MAX} FROM recipients r W
  * leaves that to this pass (database.ts).
  */
 export function countTables(db: Database): Counters {
-  const counters: Counters = {
-    recipients: { queued: 0, deferred: 0, held: 0, delivered: 0, failed: 0, cancelled: 0 },
+  const recipients = countStates(db);
+  return {
+    recipients,
     bodyBytes: sumBodies(db, 'true'),
-    heldBytes: sumBodies(db, HAS_HELD),
+    heldBytes: recipients.held === 0 ? 0 : sumBodies(db, HAS_HELD),
   };
+}
+
+function countStates(db: Database): Counters['recipients'] {
+  const counts = { queued: 0, deferred: 0, held: 0, delivered: 0, failed: 0, cancelled: 0 };
   const states = db.prepare<[], { state: string; waits: 0 | 1; count: number }>(
     `SELECT state, next_attempt_at IS NOT NULL AS waits, count(*) AS count FROM recipients GROUP BY state, waits`,
   );
   for (const { state, waits, count } of states.all()) {
-    if (!isStored(state, counters) || waits !== Number(WAITING_STATES.has(state))) {
+    if (!isStored(state, counts) || waits !== Number(WAITING_STATES.has(state))) {
       throw new SqliteDatabase.SqliteError(`${count} recipients are in state ${state}`, 'SQLITE_CORRUPT');
     }
-    counters.recipients[state] = count;
+    counts[state] = count;
   }
-  return counters;
+  return counts;
 }
 
-function isStored(state: string, { recipients }: Counters): state is StoredState {
-  return Object.hasOwn(recipients, state);
+function isStored(state: string, counts: Counters['recipients']): state is StoredState {
+  return Object.hasOwn(counts, state);
 }
 
 function sumBodies(db: Database, condition: string): number {

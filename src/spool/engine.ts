@@ -29,7 +29,7 @@ import { createReceiving } from './receiving.ts';
 import type { SalvageReport } from './salvage.ts';
 import { settleMessage } from './settle.ts';
 import { listMessages, showMessage } from './show.ts';
-import { pendingMessages, statsOf } from './stats.ts';
+import { statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { createSweeper } from './sweeper.ts';
 import { SpoolRefusal, type SpoolStats, type WaitingRecipient } from './types.ts';
@@ -157,7 +157,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       sweeper.wake();
       return {
         ...readBack(opened.db),
-        pending: pendingMessages(opened),
+        pending: opened.counters.recipients.queued + opened.counters.recipients.deferred,
         latestEventAt: opened.events.latestAt(),
         highestNumber: opened.messages.highestNumber(),
         salvaged,

@@ -2,17 +2,9 @@
 import type { RecipientState } from '../core/message.ts';
 import type { Claims } from './claims.ts';
 import { readPragma } from './database.ts';
-import { CHILDREN_MAX, ownerOf } from './numbers.ts';
+import { ownerOf } from './numbers.ts';
 import type { Store } from './store.ts';
 import type { SpoolRefusal, SpoolStats } from './types.ts';
-
-/** Messages with a recipient that will be sent by itself. */
-export function pendingMessages({ db }: Store): number {
-  const count = db.prepare<[], number>(
-    `SELECT count(DISTINCT id / ${CHILDREN_MAX}) FROM recipients WHERE next_attempt_at IS NOT NULL`,
-  );
-  return count.pluck().get() ?? 0;
-}
 
 /** What the tables don't tell. */
 export interface StatsFacts {

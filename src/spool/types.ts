@@ -230,7 +230,7 @@ export interface SpoolStart {
   /** Read back from the connection: must be 2 (FULL). */
   synchronous: number;
   journalMode: string;
-  /** Messages waiting for delivery. */
+  /** Recipients that will be sent to by themselves. */
   pending: number;
   /** Set when a damaged file was put aside and salvaged at this start. */
   salvaged: { damagedFile: string; messages: number; lost: number } | null;

@@ -37,8 +37,11 @@ export interface WorkerClient {
   end(): Promise<void>;
 }
 
-/** Whole chunks take the thread long enough; waiting for others, they would keep both ends of a scan waiting. */
-const AT_ONCE: ReadonlySet<SpoolOperation> = new Set(['writeChunk', 'readChunk']);
+/**
+ * Whole chunks take the thread long enough; waiting for others, they would keep both ends of a scan waiting. A start
+ * looks through the file while the agent's thread goes on with its own, which leaves no turn to anything else.
+ */
+const AT_ONCE: ReadonlySet<SpoolOperation> = new Set(['start', 'writeChunk', 'readChunk']);
 
 interface Pending {
   resolve(value: unknown): void;
