@@ -1,4 +1,4 @@
-/** The agent: the only place that builds rooms, starts them in order, and stops them in reverse. */
+/** The agent: opens the spool, has its rooms built meanwhile, starts them in order, and stops them in reverse. */
 import type { Worker } from 'node:worker_threads';
 import { createBoxClock } from './agent/box-clock.ts';
 import type { InForce } from './agent/in-force.ts';
@@ -6,38 +6,26 @@ import { RELOAD_PROBLEMS } from './agent/problems.ts';
 import { recordStop } from './agent/records.ts';
 import type { Reloader } from './agent/reload.ts';
 import { renewDaily } from './agent/renewal.ts';
+import type { AgentParts } from './agent/rooms.ts';
 import { openBoxKey } from './config/box-key.ts';
 import { assertWritable } from './config/data-folder.ts';
-import type { Config } from './config/schema.ts';
 import type { ReloadReport } from './control/deps.ts';
 import { assertAlone } from './control/socket.ts';
-import type { Clock } from './core/clock.ts';
 import { OperatorError } from './core/errors.ts';
 import { LIMITS } from './core/limits.ts';
-import { describeError, type Log } from './core/log.ts';
+import { describeError } from './core/log.ts';
 import type { Dispatch } from './dispatch/types.ts';
 import type { Intake, ListenerAddress } from './intake/types.ts';
 import type { Notices } from './notices/types.ts';
-import type { Catalogue } from './profiles/types.ts';
 import { settleMemory } from './program/memory-settings.ts';
 import { unpackNativeAddon } from './program/native.ts';
 import { VERSION } from './program/version.ts';
 import { createSpool } from './spool/spool.ts';
 import type { Spool } from './spool/types.ts';
 
-export interface AgentDeps {
-  config: Config;
-  profiles: Catalogue;
-  clock: Clock;
-  log: Log;
+export interface AgentDeps extends AgentParts {
   /** Starts the spool's worker thread; the bundle starts itself, the source tree a file. */
   startWorker(workerData: unknown): Worker;
-  /** The file that `readConfig` reads. */
-  configFile: string;
-  /** Reads the config again, or `text` in its place; throws OperatorError when it can't be used. */
-  readConfig(text?: string): { config: Config; warnings: string[] };
-  /** The environment of the config, and the newest lines of the log: what a support bundle is made from. */
-  support: { env: Record<string, string | undefined>; logTail(): string[] };
 }
 
 export interface AgentStarted {

@@ -35,14 +35,22 @@ import { createRemoteVerbs } from './remote-verbs.ts';
 import { createAgentReport } from './report.ts';
 import { createRoutesInUse } from './routes-in-use.ts';
 
-export interface RoomsDeps {
+/** What an agent is given. */
+export interface AgentParts {
   config: Config;
   profiles: Catalogue;
   clock: Clock;
   log: Log;
+  /** The file that `readConfig` reads. */
   configFile: string;
+  /** Reads the config again, or `text` in its place; throws OperatorError when it can't be used. */
   readConfig(text?: string): { config: Config; warnings: string[] };
+  /** The environment of the config, and the newest lines of the log: what a support bundle is made from. */
   support: { env: Record<string, string | undefined>; logTail(): string[] };
+}
+
+export interface RoomsDeps extends AgentParts {
+  /** May still be opening. */
   spool: Spool;
   /** The box key. */
   key: Buffer;
@@ -53,8 +61,6 @@ export interface RoomsDeps {
   intake(): Intake;
   notices(): Notices | null;
 }
-
-export type Rooms = ReturnType<typeof buildRooms>;
 
 /** Builds what needs nothing but the box key, and says how the rest is made. Nothing runs yet. */
 export function buildRooms(deps: RoomsDeps) {
@@ -110,7 +116,7 @@ export function buildRooms(deps: RoomsDeps) {
     messageBytesMax: () => inForce.config.intake.maxMessageBytes,
   });
   return {
-    ...{ record, records, packs, routesInUse, dispatch, health, discovery, devices, control },
+    ...{ records, packs, routesInUse, dispatch, health, discovery, devices, control },
     ...{ report, configTrial, join },
     createIntake: (certificate: ServerCertificate): Intake =>
       createIntake({
