@@ -4,4 +4,4 @@ import { createSystemClock } from './core/clock.ts';
 import { LIMITS } from './core/limits.ts';
 import { settleMemory } from './program/memory-settings.ts';
 
-createSystemClock(0).schedule(LIMITS.startSettledMs, settleMemory);
+createSystemClock(0).schedule(LIMITS.threadSettledMs, settleMemory);

@@ -201,6 +201,8 @@ export const LIMITS = {
   tokenRenewAheadMs: 5 * MINUTE,
   /** After it a start has left its garbage behind, which is then collected once. */
   startSettledMs: 10 * SECOND,
+  /** The same of the spool's thread, at another time: what V8 is set to for it holds for the whole process. */
+  threadSettledMs: 13 * SECOND,
   /**
    * Clean stop, all in all; a service manager kills soon after. What has not finished by then is settled at the next
    * start. Taking in and sending out stop side by side within `roomStopMaxMs`, then the spool commits and closes.

@@ -34,6 +34,9 @@ const LARGE_HEAP_BYTES = 2 ** 31;
  */
 const GROWTH = '--heap-growing-percent=150';
 
+/** One is enough, but for two threads at the same line; a context is made in a millisecond. */
+const LEND_TRIES_MAX = 50;
+
 /** Set in what was started again, so that it goes on. */
 const MARK = 'SCANFERRY_MEMORY_SET';
 
@@ -74,15 +77,28 @@ export function applyMemorySettings(
  * them as its build compiled them: 90 ms.
  */
 export function settleMemory(): void {
-  // V8 gives `gc` to contexts that are made while the flag is set.
-  setFlagsFromString('--expose-gc');
-  const gc: NodeJS.GCFunction = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
+  const gc = lendCollection();
+  // A Node.js that keeps its flags to itself: the agent runs on, with more memory.
+  if (gc === null) return;
   // What ran at the start alone goes too: by itself V8 keeps compiled functions for six collections.
   setFlagsFromString('--bytecode-old-age=1');
   gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   setFlagsFromString('--bytecode-old-age=6');
   if (!isSet(GROWTH, process)) setFlagsFromString(GROWTH);
+}
+
+/**
+ * V8 gives `gc` to contexts that are made while the flag is set. The flags are those of the process: where the other
+ * thread is at the same line, it may take the flag back in between, and the next try has it.
+ */
+function lendCollection(): NodeJS.GCFunction | null {
+  for (let tries = 0; tries < LEND_TRIES_MAX; tries++) {
+    setFlagsFromString('--expose-gc');
+    const gc: NodeJS.GCFunction | undefined = runInNewContext('globalThis.gc');
+    setFlagsFromString('--no-expose-gc');
+    if (gc !== undefined) return gc;
+  }
+  return null;
 }
 
 /** Whether an operator has set the same option of V8. */

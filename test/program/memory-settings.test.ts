@@ -1,5 +1,7 @@
 /** The agent starts again once, in its own place, with the settings that exist only before a start. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { applyMemorySettings, type ThisProcess } from '../../src/program/memory-settings.ts';
 
@@ -78,4 +80,18 @@ test('gives the memory of the start back', () => {
     console.log(before - process.memoryUsage().heapTotal);`;
   const given = execFileSync(process.execPath, ['--input-type=module', '-e', script]);
   expect(Number(given)).toBeGreaterThan(20 * 1024 * 1024);
+});
+
+test('threads that settle at the same time do not take the collection from each other', async () => {
+  // V8's flags are those of the process: one thread's last step may come between two of another's, and often enough does.
+  const program = `
+    const { workerData } = require('node:worker_threads');
+    import(workerData).then(({ settleMemory }) => {
+      for (let round = 0; round < 40; round++) settleMemory();
+    });`;
+  const workers = Array.from({ length: 4 }, () => new Worker(program, { eval: true, workerData: MODULE }));
+  const ends = await Promise.allSettled(workers.map((worker) => once(worker, 'exit')));
+  expect(ends.map((end) => (end.status === 'rejected' ? String(end.reason) : 'done'))).toEqual(
+    workers.map(() => 'done'),
+  );
 });
