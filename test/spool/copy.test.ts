@@ -70,7 +70,8 @@ test('without messages holds the facts, and events go on from their number', asy
 
 test('says when it has no place to go, and the spool goes on', async () => {
   const { spool } = source;
-  await expect(spool.copy('/nonexistent/copy.db', { messages: true })).rejects.toThrow(/ENOENT/);
-  await expect(spool.copy('/nonexistent/copy.db', { messages: false })).rejects.toThrow(/ENOENT/);
+  const file = path.join(folder, 'no-such-folder', 'copy.db');
+  await expect(spool.copy(file, { messages: true })).rejects.toThrow(/ENOENT/);
+  await expect(spool.copy(file, { messages: false })).rejects.toThrow(/ENOENT/);
   expect((await acceptTestMessage(source, {}, 'still here')).id).not.toBe('');
 });
