@@ -2,12 +2,12 @@
 import { domainOf } from '../core/message.ts';
 import { createMxRoute } from './mx-route.ts';
 import type { ConnectorSettings } from './settings.ts';
-import { createRouteTlsContext } from './tls.ts';
+import { createRouteTls } from './tls.ts';
 import type { Route, RouteDeps } from './types.ts';
 
 export function createConnectorRoute(settings: ConnectorSettings, deps: RouteDeps): Route {
   return {
-    ...createMxRoute(settings, deps, createRouteTlsContext(settings)),
+    ...createMxRoute(settings, deps, createRouteTls(settings)),
     canCarry: (recipient) => domainOf(recipient) !== '',
   };
 }

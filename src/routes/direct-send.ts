@@ -2,13 +2,13 @@
 import { domainOf } from '../core/message.ts';
 import { createMxRoute } from './mx-route.ts';
 import type { DirectSendSettings } from './settings.ts';
-import { createRouteTlsContext } from './tls.ts';
+import { createRouteTls } from './tls.ts';
 import type { Route, RouteDeps } from './types.ts';
 
 export function createDirectSendRoute(settings: DirectSendSettings, deps: RouteDeps): Route {
   const domains = [settings.domain, ...settings.domains];
   return {
-    ...createMxRoute(settings, deps, createRouteTlsContext(settings)),
+    ...createMxRoute(settings, deps, createRouteTls(settings)),
     domains,
     canCarry: (recipient) => domains.includes(domainOf(recipient)),
   };

@@ -1,17 +1,17 @@
 /** What both ways over port 25 share: the MX is looked up, and messages that follow each other share a connection. */
-import type { SecureContext } from 'node:tls';
 import { deliver, type Way } from './deliver.ts';
 import { createIdleSessions } from './idle-sessions.ts';
 import { findMailHosts } from './names.ts';
 import { createSessionOpener, openFirst } from './open-route-session.ts';
 import { shapeForMx } from './rewrite.ts';
 import type { ConnectorSettings, DirectSendSettings } from './settings.ts';
+import type { RouteTls } from './tls.ts';
 import type { Route, RouteDeps } from './types.ts';
 
 export function createMxRoute(
   settings: ConnectorSettings | DirectSendSettings,
   deps: RouteDeps,
-  tls: SecureContext,
+  tls: RouteTls,
 ): Omit<Route, 'canCarry'> {
   const open = createSessionOpener(deps, tls);
   const idle = createIdleSessions(deps.clock, settings.limits.connections);

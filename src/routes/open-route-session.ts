@@ -1,19 +1,26 @@
 /** From a host name to an open session: look up, connect, greet, start TLS. */
-import type { SecureContext } from 'node:tls';
 import { describeError, type Log } from '../core/log.ts';
 import { connectFirst, type Endpoint } from './connect.ts';
 import { AttemptAborted } from './failure.ts';
 import { findAddresses } from './names.ts';
 import { openSession, type SmtpSession } from './smtp-session.ts';
+import type { RouteTls } from './tls.ts';
 import type { RouteDeps } from './types.ts';
 
 /** Makes a function that opens a session with one host. It throws RouteFailure, SessionRefused, AttemptAborted. */
-export function createSessionOpener(deps: RouteDeps, tls: SecureContext, connect = connectFirst) {
+export function createSessionOpener(deps: RouteDeps, tls: RouteTls, connect = connectFirst) {
   return async (endpoint: Endpoint, signal: AbortSignal): Promise<SmtpSession> => {
     const bounds = { clock: deps.clock, signal };
+    // Before there is a socket that an error would leave open.
+    const secureContext = tls();
     const addresses = await findAddresses(deps.resolver, endpoint.host, bounds);
     const socket = await connect(addresses, endpoint, { ...bounds, log: deps.log });
-    return await openSession(socket, endpoint, { ...bounds, log: deps.log, hostname: deps.hostname, tls });
+    return await openSession(socket, endpoint, {
+      ...bounds,
+      log: deps.log,
+      hostname: deps.hostname,
+      tls: secureContext,
+    });
   };
 }
 

@@ -18,7 +18,7 @@ import { explainAnswer, refusedFault } from './report.ts';
 import { SessionRefused } from './session-errors.ts';
 import type { RouteSettings, SubmissionSettings } from './settings.ts';
 import type { Credentials, SmtpSession } from './smtp-session.ts';
-import { createRouteTlsContext } from './tls.ts';
+import { createRouteTls } from './tls.ts';
 import type { RouteDeps } from './types.ts';
 
 /** An envelope to ask about. */
@@ -102,7 +102,7 @@ async function* openSession(
   hosts: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<ProbeStep, SmtpSession | null> {
-  const tls = createRouteTlsContext({
+  const tls = createRouteTls({
     ca: settings.ca,
     certificate: settings.kind === 'connector' ? settings.certificate : undefined,
   });

@@ -9,12 +9,12 @@ import { shapeAs } from './rewrite.ts';
 import { SessionRefused } from './session-errors.ts';
 import type { SubmissionSettings } from './settings.ts';
 import type { Credentials, SmtpSession } from './smtp-session.ts';
-import { createRouteTlsContext } from './tls.ts';
+import { createRouteTls } from './tls.ts';
 import type { Route, RouteDeps, SignInFacts } from './types.ts';
 
 export function createSubmissionRoute(settings: SubmissionSettings, deps: RouteDeps): Route {
   const { host, port, mailbox, limits } = settings;
-  const open = createSessionOpener(deps, createRouteTlsContext(settings));
+  const open = createSessionOpener(deps, createRouteTls(settings));
   const idle = createIdleSessions(deps.clock, limits.connections);
   const signIn = createSignIn(settings, deps);
   const rule = { mailbox, mode: settings.rewriteSender, sendAs: settings.sendAs };
