@@ -137,6 +137,7 @@ export function createAgent(given: AgentDeps): Agent {
     return { listeners, webPort };
   }
 
+  /** What is made while the spool opens. */
   async function prepare(spool: Spool, key: Buffer) {
     const { buildRooms, readCertificate } = await import('./agent/rooms.ts');
     const built = buildRooms({
@@ -144,7 +145,7 @@ export function createAgent(given: AgentDeps): Agent {
       intake: () => requireRooms().intake,
       notices: () => notices,
     });
-    return { built, ...(await readCertificate(deps, config.intake.hostname)) };
+    return { built, ...(await readCertificate(deps)) };
   }
 
   async function reload(by: string): Promise<ReloadReport> {

@@ -14,7 +14,7 @@ import type { Log } from '../core/log.ts';
 import type { Dispatch } from '../dispatch/types.ts';
 import type { BrokerTrial, ConfigFinding, DoctorDeps, DoctorLine } from '../doctor/types.ts';
 import type { BrokerFacts } from '../health/sources.ts';
-import { createPolicy } from '../intake/policy.ts';
+import type { Intake } from '../intake/types.ts';
 import { createLog } from '../program/log.ts';
 import { unpackNativeAddon } from '../program/native.ts';
 import { brokerSettings } from '../report/broker-settings.ts';
@@ -36,6 +36,7 @@ export interface AgentDoctorDeps {
   configFile: string;
   readConfig(): { config: Config; warnings: string[] };
   broker(): BrokerFacts | null;
+  intake(): Pick<Intake, 'admits'>;
 }
 
 /** The diagnosis of a running agent. */
@@ -51,7 +52,7 @@ export function createAgentDoctor(deps: AgentDoctorDeps) {
         ...{ config, configFindings: findings, configFile: deps.configFile, dataDir: config.dataDir },
         agent: {
           listeners: () => deps.inForce.listeners,
-          admits: admissionTo(config),
+          admits: (address) => deps.intake().admits(address),
           webPort: () => deps.inForce.webPort,
           routes: () => deps.dispatch.routes(),
           spool: deps.spool,
@@ -65,12 +66,6 @@ export function createAgentDoctor(deps: AgentDoctorDeps) {
       signal,
     );
   };
-}
-
-function admissionTo({ intake, devices }: Config): (address: string) => boolean {
-  const policy = createPolicy(intake, devices);
-  const hasLogins = devices.some(({ login }) => login !== undefined);
-  return (address) => policy.connection(address, hasLogins) === null;
 }
 
 /** The file as it is now: what its loader says, and where it differs from what is in force. */

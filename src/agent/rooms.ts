@@ -92,7 +92,7 @@ export function buildRooms(deps: RoomsDeps) {
     refresh: () => report.refresh(),
   });
   const diagnose = createAgentDoctor({
-    ...{ clock, log: logOf('doctor'), spool, dispatch, inForce, facts: routesInUse.facts, broker },
+    ...{ clock, log: logOf('doctor'), spool, dispatch, inForce, facts: routesInUse.facts, broker, intake },
     ...{ configFile: deps.configFile, readConfig: () => deps.readConfig() },
   });
   const commands = createControlDeps(deps, {
@@ -137,8 +137,8 @@ export function buildRooms(deps: RoomsDeps) {
 }
 
 /** The authority of this box, and the certificate that devices are shown. */
-export async function readCertificate(deps: AuthorityDeps, hostname: string) {
-  const authority = await openBoxAuthority(deps, hostname);
+export async function readCertificate(deps: AuthorityDeps) {
+  const authority = await openBoxAuthority(deps, deps.config.intake.hostname);
   return { authority, certificate: await authority.certificate() };
 }
 

@@ -67,6 +67,11 @@ export function createIntake(deps: IntakeDeps): Intake {
     if (sessions.size >= LIMITS.connectionsMax) return 'intake.too-many-connections';
     const connectionsMax = Math.max(settings.connectionsPerDevice, treatment.connectionsMax ?? 0);
     if ((connections.get(address) ?? 0) >= connectionsMax) return 'intake.too-many-device-connections';
+    return standing(address);
+  }
+
+  /** What address and network alone decide. */
+  function standing(address: string): ReplyCode | null {
     return policy.connection(address, signIn.hasLogins());
   }
 
@@ -208,5 +213,6 @@ export function createIntake(deps: IntakeDeps): Intake {
       contexts = createContexts(certificate);
     },
     issueTestLogin: signIn.issueTestLogin,
+    admits: (address) => standing(normaliseAddress(address)) === null,
   };
 }

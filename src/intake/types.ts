@@ -66,4 +66,6 @@ export interface Intake {
   forgetTls(address: string): void;
   replaceCertificate(certificate: ServerCertificate): void;
   issueTestLogin(): TestLogin;
+  /** Whether a connection from that address is greeted, and not turned away at once; by address or network alone. */
+  admits(address: string): boolean;
 }

@@ -247,6 +247,11 @@ test('a listener that this box is no device of is not reported as faulty', async
       ' turns 127.0.0.1 away as no device of yours, so only a device can see its TLS',
       ' turns 127.0.0.1 away as no device of yours, so only a device can see its TLS',
     ]);
+
+    // As an approval does: the devices in force count, and not those of the config alone.
+    site.agent.agent.rooms.intake.replaceDevices([{ id: 'approved', address: '127.0.0.1' }]);
+    const later = await client.call('doctor', { only: ['listeners'] });
+    expect(later.lines.map(({ text }) => text)).toContain('TLS 1.0, TLS 1.1, TLS 1.2, TLS 1.3');
   } finally {
     await site.stop();
   }
