@@ -55,7 +55,8 @@ export interface EventData {
     cause: string;
     reply: string | null;
   };
-  'message.held': { message: string; recipient: string; code: string; cause: string };
+  /** `route` is null where no route was tried. */
+  'message.held': { message: string; recipient: string; route: string | null; code: string; cause: string };
   'message.requeued': { message: string; recipient: string; by: string };
   'message.released': { message: string; recipient: string; by: string };
   'message.cancelled': { message: string; recipient: string; by: string };
@@ -113,6 +114,8 @@ export interface EventData {
     /** Only recipients outside the tenant wait; left out where all do. */
     scope?: 'outside';
   };
+  /** An attempt with `message` that a fault of the route ended before anybody was delivered or refused. */
+  'route.failed': { route: string; message: string; code: string; cause: string };
   'route.resumed': { route: string; pausedMs: number; by: string; scope?: 'outside' };
   /** A signed command over MQTT, or a button of Home Assistant: who asked for what. */
   'command.received': { verb: string; key: string; nonce: string | null };

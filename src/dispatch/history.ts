@@ -74,9 +74,19 @@ export function createRecall(now: number, fromSeq: number, lanes: ReadonlyMap<st
 }
 
 function sentBy(event: EventRecord): { route: string; message: string; accepted: boolean } | null {
-  if (event.type === 'message.delivered') return { ...event.data, accepted: true };
-  if (event.type !== 'message.deferred' && event.type !== 'message.failed') return null;
-  const { route, message } = event.data;
-  const accepted = event.type === 'message.deferred' && event.data.uncertain;
-  return route === null ? null : { route, message, accepted };
+  switch (event.type) {
+    case 'message.delivered':
+      return { ...event.data, accepted: true };
+    case 'message.deferred':
+    case 'message.failed':
+    case 'message.held':
+    case 'route.failed': {
+      // Older versions named no route in message.held.
+      const { route = null, message } = event.data;
+      const accepted = event.type === 'message.deferred' && event.data.uncertain;
+      return route === null ? null : { route, message, accepted };
+    }
+    default:
+      return null;
+  }
 }

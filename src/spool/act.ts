@@ -97,7 +97,7 @@ function eventOf(message: MessageId, { address }: StoredRecipient, { action, by 
     case 'cancel':
       return { type: 'message.cancelled', data: { ...about, by } };
     case 'hold':
-      return { type: 'message.held', data: { ...about, ...REASONS.heldByOperator(by) } };
+      return { type: 'message.held', data: { ...about, route: null, ...REASONS.heldByOperator(by) } };
     default:
       return assertNever(action);
   }

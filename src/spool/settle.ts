@@ -27,6 +27,11 @@ export function settleMessage(store: Store, settlement: Settlement, now: number)
   if (settlement.attempt !== null) {
     const results = [...pairs.map(resultOf), ...untouchedResults(recipients, settlement.attempt.fault)];
     store.attempts.insert(body.number, settlement.attempt, results);
+    const { routeId: route, fault } = settlement.attempt;
+    if (fault !== undefined && pairs.length === 0) {
+      const { code, cause } = fault;
+      store.events.append(now, { type: 'route.failed', data: { route, message: body.id, code, cause } });
+    }
   }
   if (pairs.length > 0) concludeChange(store, { body, recipients }, now);
   return true;
@@ -103,8 +108,10 @@ function eventOf(
       const { code, cause, reply } = settlement;
       return { type: 'message.failed', data: { ...about, route, code, cause, reply } };
     }
-    case 'held':
-      return { type: 'message.held', data: { ...about, code: settlement.code, cause: settlement.cause } };
+    case 'held': {
+      const { code, cause } = settlement;
+      return { type: 'message.held', data: { ...about, route, code, cause } };
+    }
     default:
       return assertNever(settlement);
   }

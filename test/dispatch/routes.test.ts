@@ -1,6 +1,8 @@
 /** Pauses, fallback, held senders, budgets and connections, over a real spool with scripted routes. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
+import type { DeliveryReport } from '../../src/core/outcome.ts';
+import type { OutgoingMessage } from '../../src/routes/types.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { openTestSpool, type TestSpool } from '../support/spool.ts';
 import { accept, type DispatchBench, eventsOf, show, startDispatch, statesOf } from './bench.ts';
@@ -326,6 +328,24 @@ describe('the limits of a route', () => {
     expect(mailbox.asked).toHaveLength(2);
     await pass(40_000);
     expect(mailbox.asked).toHaveLength(3);
+  });
+
+  it.each<[string, (message: OutgoingMessage) => DeliveryReport]>([
+    ['is delivered', (message) => reportOf(message, outcomes.delivered)],
+    ['waits for its next try', (message) => reportOf(message, outcomes.retry)],
+    ['is refused', (message) => reportOf(message, outcomes.rejected)],
+    ['is held', (message) => reportOf(message, outcomes.hold)],
+    ['ends in a fault of the route', () => faultReport()],
+  ])('of the minute count over a restart a message that %s', async (_what, answer) => {
+    const limits = { messagesPerMinute: 10 };
+    const mailbox = createScriptedRoute({ id: 'mailbox', clock, limits, answer });
+    for (let i = 0; i < 3; i++) await accept(test.spool, clock, { sender: `scanner${i}@contoso.com` });
+    const { stop } = await run(mailbox);
+    await stop();
+    expect(mailbox.asked).toHaveLength(3);
+    const { dispatch } = await run(mailbox);
+    // A paused route is probed at the start.
+    expect(dispatch.routes()[0]?.budget.messagesThisMinute).toBe(10 - mailbox.asked.length);
   });
 
   it('shrink to one connection after the other side counted too many', async () => {

@@ -221,6 +221,10 @@ describe('a settlement', () => {
       { address: recipients[0]?.address, state: 'queued', ...why, uncertain: false },
     ]);
     expect(shown?.recipients[0]).toMatchObject({ state: 'queued', tries: 0, code: null, cause: null });
+    expect(shown?.events.at(-1)).toMatchObject({
+      type: 'route.failed',
+      data: { route: attempt.routeId, message: id, code: why.code, cause: why.cause },
+    });
     expect((await claimOne(test)).recipients[0]?.tries).toBe(0);
   });
 
