@@ -6,10 +6,12 @@
  */
 import { assertNever } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
 import { describeError, type Log } from '../core/log.ts';
 import type { MessageHead, MessageId } from '../core/message.ts';
 import type { DeliveryReport, RecipientOutcome } from '../core/outcome.ts';
-import type { Claim, RecipientSettlement, Settlement, Spool } from '../spool/types.ts';
+import type { OutgoingMessage } from '../routes/types.ts';
+import type { Claim, FinalDot, RecipientSettlement, Settlement, Spool } from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { Holds } from './holds.ts';
 import type { Keeper } from './keeper.ts';
@@ -17,6 +19,7 @@ import { hasDelivered, type Lane } from './lane.ts';
 import type { Envelope, Plan } from './plan.ts';
 import { faultFor, settlementsOf, unexpectedReport } from './settlement.ts';
 import type { AttemptStart } from './types.ts';
+import { endsWithin } from './wait.ts';
 
 export interface DeliveryDeps {
   spool: Spool;
@@ -57,7 +60,21 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   const messageId = claim.head.id;
   const addresses = recipients.map(({ address }) => address);
   deps.onAttempt({ messageId, routeId: lane.route.id, recipients: addresses });
-  const { report, isUsual } = await deliver(lane, { head: claim.head, addresses: unique(addresses) }, deps);
+  const message: OutgoingMessage = {
+    head: claim.head,
+    recipients: unique(addresses),
+    openBody: () => deps.spool.openBody(messageId),
+    async beforeFinalDot(upstream) {
+      const dotAt = deps.clock.now();
+      const startedAt = dotAt - (deps.clock.monotonicMs() - begunMs);
+      const recipientIds = recipients.map(({ id }) => id);
+      await noteFinalDot(
+        { messageId, routeId: lane.route.id, upstream, recipientIds, startedAt, dotAt },
+        deps,
+      );
+    },
+  };
+  const { report, isUsual } = await deliver(lane, message, deps);
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
   const endedAt = deps.clock.now();
@@ -85,22 +102,29 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   await endClaim(settlement, deps);
 }
 
+/** A disk that takes no note holds no scan back; what it says is in the log. */
+async function noteFinalDot(dot: FinalDot, { clock, log, spool }: DeliveryDeps): Promise<void> {
+  const fail = (error: string) =>
+    log.error('dispatch.final-dot-not-noted', { message: dot.messageId, error });
+  const noting = spool.noteFinalDot(dot).catch((error: unknown) => fail(describeError(error)));
+  if (!(await endsWithin(clock, LIMITS.finalDotNoteMaxMs, noting))) fail('no answer in time');
+}
+
 function unique(addresses: string[]): string[] {
   return addresses.length === 1 ? addresses : [...new Set(addresses)];
 }
 
 async function deliver(
   lane: Lane,
-  { head, addresses }: { head: MessageHead; addresses: string[] },
+  message: OutgoingMessage,
   deps: DeliveryDeps,
 ): Promise<{ report: DeliveryReport; isUsual: boolean }> {
-  const message = { head, recipients: addresses, openBody: () => deps.spool.openBody(head.id) };
   try {
     return { report: await lane.route.deliver(message, deps.signal), isUsual: true };
   } catch (error) {
     const detail = describeError(error);
-    deps.log.error('dispatch.unexpected', { message: head.id, route: lane.route.id, error: detail });
-    return { report: unexpectedReport(addresses, lane.route.id, detail), isUsual: false };
+    deps.log.error('dispatch.unexpected', { message: message.head.id, route: lane.route.id, error: detail });
+    return { report: unexpectedReport(message.recipients, lane.route.id, detail), isUsual: false };
   }
 }
 

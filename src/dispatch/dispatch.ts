@@ -66,7 +66,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     isUnderWay,
     isStopping: () => isStopping,
   };
-  const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, upkeep });
+  const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, random: deps.random, upkeep });
   const { signal } = abort;
   const watchers = new Set<(attempt: AttemptStart) => void>();
   const onAttempt = (attempt: AttemptStart) => {

@@ -12,6 +12,7 @@ export interface ExplanationFacts {
 export type ExplanationCode =
   | 'message.too-old'
   | 'message.sender-held'
+  | 'message.answer-missed'
   | 'dispatch.no-answer'
   | 'dispatch.unexpected'
   | 'route.paused-by-operator'
@@ -32,6 +33,11 @@ export const EXPLANATIONS = {
     cause: `Held without a try, because the last message of this device with this sender was refused: ${detail}`,
     advice:
       'Correct the sender on the device or its permission in Microsoft 365, then release one message; once it arrives, release the others.',
+  }),
+  'message.answer-missed': () => ({
+    cause:
+      'The message was sent, and this box stopped before it could record the answer, so it may arrive twice.',
+    advice: 'Nothing to do, it is tried again with the same Message-ID.',
   }),
   'dispatch.no-answer': ({ route }) => ({
     cause: `The route "${route}" ended its attempt without an answer for this recipient.`,

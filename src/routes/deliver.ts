@@ -132,7 +132,7 @@ interface Try {
 /** Null when a kept connection turned out to be dead before anything was said: then a fresh one is due. */
 async function attemptOnce(
   way: Way,
-  { head, recipients }: OutgoingMessage,
+  { head, recipients, beforeFinalDot }: OutgoingMessage,
   sender: string,
   { body, signal, isFreshWanted }: Try,
 ): Promise<DeliveryReport | null> {
@@ -142,7 +142,10 @@ async function attemptOnce(
     session.quit();
     return { ...tooLarge(head, recipients, sizeMax), upstream: session.upstream };
   }
-  const transfer = await session.send({ sender, recipients, bodyBytes: head.bodyBytes }, body, signal);
+  const transfer = await session.send({ sender, recipients, bodyBytes: head.bodyBytes }, body, {
+    signal,
+    beforeFinalDot: () => beforeFinalDot(session.upstream),
+  });
   if (isKept && !isFreshWanted && isStale(transfer)) {
     session.close();
     return null;

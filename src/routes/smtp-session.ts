@@ -23,6 +23,12 @@ export interface Envelope {
   bodyBytes: number;
 }
 
+export interface TransferCourse {
+  signal: AbortSignal;
+  /** Awaited before the final dot may leave. */
+  beforeFinalDot(): Promise<void>;
+}
+
 /** How a transfer ended, and everything that was said until then. */
 export interface Transfer {
   end: 'answered' | 'lost' | 'aborted' | 'body-failed';
@@ -51,7 +57,7 @@ export interface SmtpSession {
   /** @throws RouteFailure, SessionRefused, AttemptAborted; the session is closed then. */
   signIn(credentials: Credentials, signal: AbortSignal): Promise<void>;
   /** One message. Never throws for what the server or the network did: that is in the transfer. */
-  send(envelope: Envelope, body: WireBody, signal: AbortSignal): Promise<Transfer>;
+  send(envelope: Envelope, body: WireBody, course: TransferCourse): Promise<Transfer>;
   /**
    * Asks whether a message of `sender` to `recipient` would be taken, and takes the question back: nothing is sent.
    * Resolves with what was said. @throws RouteFailure, SessionRefused, AttemptAborted; the session is closed then.
@@ -105,13 +111,13 @@ export async function openSession(
         throw line.explain(error);
       }
     },
-    send(envelope, wire, signal) {
+    send(envelope, wire, course) {
       // Its first word would pass for the answer to MAIL. As with any kept connection that has ended, a new one is taken.
       if (line.hasUnread()) connection.close();
       body = wire;
       sent += 1;
       dialogue.beginMessage();
-      return transfer(line, envelope, { wire, signal });
+      return transfer(line, envelope, { wire, ...course });
     },
     async ask(sender, recipient, signal) {
       dialogue.beginMessage();
@@ -139,7 +145,7 @@ export async function openSession(
 async function transfer(
   line: SmtpLine,
   envelope: Envelope,
-  { wire, signal }: { wire: WireBody; signal: AbortSignal },
+  { wire, signal, beforeFinalDot }: TransferCourse & { wire: WireBody },
 ): Promise<Transfer> {
   const { connection, dialogue } = line;
   const ended = (end: Transfer['end'], failure: Error | null = null): Transfer => {
@@ -151,7 +157,7 @@ async function transfer(
   };
   try {
     // nodemailer asks for a stream and calls nothing but what WireText has.
-    const text = wire.text(line) as Readable;
+    const text = wire.text({ ...line, beforeFinalDot }) as Readable;
     await line.step((done) => connection.send(toNodemailer(envelope), text, done), signal);
     return ended('answered');
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { MessageHead } from '../core/message.ts';
-import type { DeliveryReport } from '../core/outcome.ts';
+import type { DeliveryReport, UpstreamFacts } from '../core/outcome.ts';
 
 /** The names a route looks up; Node's `dns.promises.Resolver` fits. */
 export interface NameResolver {
@@ -33,6 +33,8 @@ export interface OutgoingMessage {
   head: MessageHead;
   recipients: string[];
   openBody(): Promise<Readable>;
+  /** To be awaited when all but the end of the text may leave: from then on the other side may have the message. */
+  beforeFinalDot(upstream: UpstreamFacts): Promise<void>;
 }
 
 /** Bounds the dispatcher keeps for a route (per mailbox, docs/sources.md, limits). */

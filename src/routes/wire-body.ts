@@ -34,6 +34,8 @@ export interface Wire {
    * not, the connection is closed. Never rejects.
    */
   isWanted(): Promise<boolean>;
+  /** Awaited before what the final dot follows. Never rejects. */
+  beforeFinalDot(): Promise<void>;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
   /** Waits for what was written to have left the process; false where it can't be told, or never will. */
@@ -96,16 +98,19 @@ function shortBody(bytes: Buffer, { headerEnd, close }: { headerEnd: number; clo
     setHeader: (changed) => {
       header = changed;
     },
-    text: ({ moved, isWanted, together }) => ({
+    text: ({ moved, isWanted, beforeFinalDot, together }) => ({
       pipe(target) {
-        isWanted().then((goes) => {
-          if (!goes) return;
-          // Before the first byte: from here on the final dot follows by itself.
-          isComplete = true;
-          const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
-          together(() => target.end(header === stored ? bytes : changed()));
-          moved();
-        });
+        // Asked last: a reply may come meanwhile.
+        beforeFinalDot()
+          .then(isWanted)
+          .then((goes) => {
+            if (!goes) return;
+            // Before the first byte: from here on the final dot follows by itself.
+            isComplete = true;
+            const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
+            together(() => target.end(header === stored ? bytes : changed()));
+            moved();
+          });
         return target;
       },
     }),
@@ -126,7 +131,7 @@ async function openLong(
   let failure: Error | null = null;
   let text: Readable | null = null;
 
-  async function* pass({ moved, flushed }: Wire): AsyncGenerator<Buffer> {
+  async function* pass({ moved, flushed, beforeFinalDot }: Wire): AsyncGenerator<Buffer> {
     if (header.length > 0) yield header;
     if (after.length > 0) yield after;
     let bytes = stored.length + after.length;
@@ -138,6 +143,7 @@ async function openLong(
     }
     if (bytes !== expectedBytes)
       throw new Error(`the stored body has ${bytes} bytes instead of ${expectedBytes}`);
+    await beforeFinalDot();
     isComplete = true;
     moved();
   }

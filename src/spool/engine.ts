@@ -9,6 +9,7 @@ import { createSystemClock } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
+import type { MessageId } from '../core/message.ts';
 import { actOn } from './act.ts';
 import { openBody, readChunk, smallBody } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
@@ -18,6 +19,7 @@ import { rewriteVersion } from './database.ts';
 import { createDiskSpace } from './disk-space.ts';
 import type { DueRow } from './due-table.ts';
 import { removeDamagedBefore } from './files.ts';
+import { createFinalDots } from './final-dots.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { keepHouse } from './housekeeping.ts';
 import { inspectTable } from './inspect.ts';
@@ -71,6 +73,14 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       bodies.failed(refusal('disk-error', new Error('the spool file was replaced')), { all: true });
       const { damagedFile, messages, lost } = report;
       tell({ kind: 'log', level: 'error', event: 'spool.salvaged', fields: { damagedFile, messages, lost } });
+    },
+  });
+
+  const finalDots = createFinalDots({
+    file: data.file,
+    onFailure(error) {
+      const fields = { error: describeError(error) };
+      tell({ kind: 'log', level: 'error', event: 'spool.final-dots-failed', fields });
     },
   });
 
@@ -146,6 +156,11 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
 
   const sweeper = createSweeper({ store, group, isOpen: (number) => bodies.isOpen(number) });
 
+  /** At once: unlike after a settlement nothing else tells the next start that there is nothing to it. */
+  function forgetFinalDot(id: MessageId): void {
+    if (finalDots.remove(id)) finalDots.flush();
+  }
+
   async function lookForDue<T>(work: () => T): Promise<T> {
     return isProven ? group.peek(work) : group.read(work);
   }
@@ -166,6 +181,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async close() {
       group.flush();
       connection.giveUp({ damage: false });
+      finalDots.close();
       return null;
     },
     async configure(next) {
@@ -188,7 +204,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async settle(settlement, now) {
       const isKnown = await group.durable(
         () => settleMessage(store(), settlement, now),
-        () => void claims.delete(settlement.messageId),
+        () => {
+          claims.delete(settlement.messageId);
+          finalDots.remove(settlement.messageId);
+        },
       );
       // Without an event nothing else tells that the recipients wait again.
       if (settlement.recipients.length === 0) tell({ kind: 'changed' });
@@ -201,7 +220,19 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
     async unclaim({ id }) {
       claims.delete(id);
+      forgetFinalDot(id);
       tell({ kind: 'changed' });
+      return null;
+    },
+    async noteFinalDot(dot) {
+      await finalDots.add(dot);
+      return null;
+    },
+    async finalDots() {
+      return finalDots.read();
+    },
+    async forgetFinalDot({ id }) {
+      forgetFinalDot(id);
       return null;
     },
     list: ({ filter, page }) => group.read(() => listMessages(store(), claims, filter, page)),

@@ -16,7 +16,7 @@ import { LIMITS } from '../core/limits.ts';
 const COMPANIONS = ['-journal', '-wal', '-shm'] as const;
 
 /** Owner only: senders, recipients and replies stand in it in clear. */
-const PRIVATE_MODE = 0o600;
+export const PRIVATE_MODE = 0o600;
 
 /** Name of the file that will take the place of `file`. */
 export function freshNameOf(file: string): string {

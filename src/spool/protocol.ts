@@ -7,6 +7,7 @@ import type { StorageLayout } from './storage.ts';
 import type {
   Claim,
   ClaimFilter,
+  FinalDot,
   MessageDetail,
   MessageFilter,
   MessageSummary,
@@ -83,6 +84,9 @@ export interface SpoolCalls {
   nextDueAt: { args: { filter: ClaimFilter }; result: number | null };
   settle: { args: Settlement; result: null };
   unclaim: { args: { id: MessageId }; result: null };
+  noteFinalDot: { args: FinalDot; result: null };
+  finalDots: { args: null; result: FinalDot[] };
+  forgetFinalDot: { args: { id: MessageId }; result: null };
   /** One look at some of the messages; `before` in the answer is where the next look begins, or null. */
   list: {
     args: { filter: MessageFilter; page: Page };

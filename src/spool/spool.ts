@@ -111,6 +111,13 @@ export function createSpool(deps: SpoolDeps): Spool {
       claimedBodies.delete(id);
       await client.call('unclaim', { id });
     },
+    async noteFinalDot(dot) {
+      await client.call('noteFinalDot', dot);
+    },
+    finalDots: () => client.call('finalDots', null),
+    async forgetFinalDot(id) {
+      await client.call('forgetFinalDot', { id });
+    },
     list: (filter, page) => listInLooks(client, filter, { ...page, limit: bounded(page.limit) }),
     show: (id) => client.call('show', { id }),
     act: (action, filter, by) => actInBatches(client, { action, filter, by }),

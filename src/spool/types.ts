@@ -119,6 +119,19 @@ export interface Settlement {
   recipients: RecipientSettlement[];
 }
 
+/** An attempt whose final dot is about to leave: until it is settled nobody knows whether the other side has the message. */
+export interface FinalDot {
+  messageId: MessageId;
+  routeId: string;
+  /** Null where there was no room for it. */
+  upstream: UpstreamFacts | null;
+  /** The whole envelope. */
+  recipientIds: number[];
+  /** Wall clock: the start of the attempt, and of this moment. */
+  startedAt: number;
+  dotAt: number;
+}
+
 /** Which messages an operator means: ids, or a filter. All given fields must hold. */
 export interface MessageFilter {
   ids?: MessageId[];
@@ -262,8 +275,20 @@ export interface Spool {
   openBody(messageId: MessageId): Promise<Readable>;
   /** Rejects with SpoolRefusal, or with UnfitSettlement when somebody in it is not being sent: nothing is changed then. */
   settle(settlement: Settlement): Promise<void>;
-  /** Gives claims back untouched (a stop in the middle); nothing is written. */
+  /** Gives claims back untouched (a stop in the middle); nothing is written but a noted final dot taken out. */
   unclaim(messageId: MessageId): Promise<void>;
+  /**
+   * Resolves when it is on the disk that this final dot is about to leave, or when that can't be written: no scan waits for
+   * it. The end of the claim takes the note out.
+   */
+  noteFinalDot(dot: FinalDot): Promise<void>;
+  /**
+   * The final dots that earlier runs noted, oldest first; to be asked before one is noted. One that was settled may be among
+   * them: then an attempt of its message ended at or after its `dotAt`.
+   */
+  finalDots(): Promise<FinalDot[]>;
+  /** Takes a note out; `settle` and `unclaim` do that, too. */
+  forgetFinalDot(messageId: MessageId): Promise<void>;
 
   list(filter: MessageFilter, page: Page): Promise<MessageSummary[]>;
   show(messageId: MessageId): Promise<MessageDetail | null>;

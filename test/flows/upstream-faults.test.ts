@@ -73,7 +73,7 @@ test.each(POSTFIX_FAULTS)('refuses $name, and delivers what waited once it is re
     attempts: [{ routeId: ROUTE, results: [{ state: 'queued', code, cause, reply }] }],
     recipients: [{ state: 'queued', tries: 0 }],
   });
-  expect(waiting.events.map(({ type }) => type)).toEqual(['message.accepted']);
+  expect(waiting.events.map(({ type }) => type)).toEqual(['message.accepted', 'route.failed']);
 
   await repairIt();
   if (fault.password === undefined) agent.agent.rooms.dispatch.resumeRoute(ROUTE, 'the test');

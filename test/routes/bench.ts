@@ -135,6 +135,7 @@ export interface MessageOptions {
   recipients?: string[];
   bodyBytes?: number;
   openBody?: () => Promise<Readable>;
+  beforeFinalDot?: OutgoingMessage['beforeFinalDot'];
 }
 
 export function message(options: MessageOptions = {}): OutgoingMessage {
@@ -153,6 +154,7 @@ export function message(options: MessageOptions = {}): OutgoingMessage {
     },
     recipients: options.recipients ?? ['office@contoso.com'],
     openBody: options.openBody ?? (async () => Readable.from(slices(body), { objectMode: false })),
+    beforeFinalDot: options.beforeFinalDot ?? (async () => {}),
   };
 }
 

@@ -1,8 +1,9 @@
 /** What a recipient is told when a transfer goes wrong in the middle; every byte may be the last. */
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { OperatorError } from '../../src/core/errors.ts';
+import type { UpstreamFacts } from '../../src/core/outcome.ts';
 import { createTestCertificates, type TestCertificates } from '../support/certificates.ts';
 import { createRandom, seedFromEnvironment } from '../support/random.ts';
 import { type Script, type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts';
@@ -571,3 +572,62 @@ test('leaves no timer behind', async () => {
   await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
   expect(clock.pendingTimers()).toBe(0);
 });
+
+describe('the final dot', () => {
+  const SIZES = [
+    ['a short body', SCAN],
+    ['a long body', BIG],
+  ] as const;
+
+  test.each(SIZES)('of %s waits until it is told that it is about to leave', async (_size, body) => {
+    const { route, server } = await start(() => undefined);
+    const noted = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<UpstreamFacts>();
+    const sending = send(route, {
+      ...{ body, recipients: RECIPIENTS },
+      beforeFinalDot(upstream) {
+        told.resolve(upstream);
+        return noted.promise;
+      },
+    });
+    expect(await told.promise).toMatchObject({ host: HOST, port: server.port, tls: { protocol: 'TLSv1.3' } });
+    // Another message takes all its way meanwhile.
+    const other = scriptedRoute(HOST, server.port, { ca: { path: 'ca.pem', text: certificates.ca } });
+    routes.push(other);
+    expect(summary(await send(other.route))).toEqual({ 'office@contoso.com': 'delivered' });
+    expect(server.sessions[0]?.commands.at(-1)).toBe('DATA');
+    expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
+    noted.resolve();
+    expect(outcomeFor(await sending, 'a@contoso.com')?.kind).toBe('delivered');
+    expect(endsWithDot(server.sessions[0]?.body)).toBe(true);
+  });
+
+  test.each(SIZES)('of %s never leaves when the attempt ends meanwhile', async (_size, body) => {
+    const { route, server } = await start(() => undefined);
+    const stop = new AbortController();
+    const noted = Promise.withResolvers<void>();
+    const beforeFinalDot = () => {
+      stop.abort();
+      return noted.promise;
+    };
+    const report = await send(route, { body, recipients: RECIPIENTS, beforeFinalDot }, stop.signal);
+    expect(report).toMatchObject({ results: [], fault: null });
+    noted.resolve();
+    await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+    expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
+  });
+
+  test('is not told of where the server takes nobody', async () => {
+    const { route } = await start((step) => (step.startsWith('RCPT') ? '550 5.1.1 no' : undefined));
+    let told = 0;
+    const beforeFinalDot = async () => {
+      told += 1;
+    };
+    await send(route, { recipients: RECIPIENTS, beforeFinalDot });
+    expect(told).toBe(0);
+  });
+});
+
+function endsWithDot(body: Buffer | undefined): boolean {
+  return body?.toString('latin1').endsWith('\r\n.\r\n') ?? false;
+}

@@ -17,7 +17,10 @@ function open(text: string, chunks: number): Promise<WireBody> {
 }
 
 /** The writes that reach the other side, each with whether it was said to belong together. */
-async function written(body: WireBody): Promise<{ text: string; isTogether: boolean }[]> {
+async function written(
+  body: WireBody,
+  beforeFinalDot: (writes: readonly unknown[]) => Promise<void> = async () => {},
+): Promise<{ text: string; isTogether: boolean }[]> {
   const writes: { text: string; isTogether: boolean }[] = [];
   let isTogether = false;
   const together = (write: () => void) => {
@@ -37,7 +40,10 @@ async function written(body: WireBody): Promise<{ text: string; isTogether: bool
     },
   });
   body
-    .text({ moved: () => {}, isWanted: async () => true, flushed: async () => false, together })
+    .text({
+      ...{ moved: () => {}, isWanted: async () => true, flushed: async () => false, together },
+      beforeFinalDot: () => beforeFinalDot(writes),
+    })
     .pipe(target);
   await ended.promise;
   return writes;
@@ -63,6 +69,7 @@ test('a body that nobody took is whole for the next attempt', async () => {
   body.text({
     moved: () => {},
     isWanted: async () => true,
+    beforeFinalDot: async () => {},
     flushed: async () => false,
     together: (write) => write(),
   });
@@ -76,4 +83,22 @@ test('a long body leaves as it comes', async () => {
   expect(writes.length).toBeGreaterThan(1);
   expect(writes.every(({ isTogether }) => !isTogether)).toBe(true);
   expect(writes.map((write) => write.text).join('')).toBe(text);
+});
+
+test.each([
+  ['a short body has not begun', SCAN, 0],
+  ['a long body has left', SCAN + 'x'.repeat(LIMITS.wholeBodyBytesMax), 4],
+])('%s when its final dot is told, and does not count as complete', async (_what, text, chunks) => {
+  const body = await open(text, 4);
+  const told: { chunks: number; isComplete: boolean }[] = [];
+  const writes = await written(body, async (before) => {
+    // What was handed over is still on its way through the pipe.
+    await new Promise((resolve) => setImmediate(resolve));
+    told.push({ chunks: before.length, isComplete: body.isComplete() });
+  });
+  expect(told).toHaveLength(1);
+  expect(told[0]?.isComplete).toBe(false);
+  expect(told[0]?.chunks).toBeGreaterThanOrEqual(chunks);
+  expect(writes.map((write) => write.text).join('')).toBe(text);
+  expect(body.isComplete()).toBe(true);
 });
