@@ -134,8 +134,8 @@ export const LIMITS = {
   replyTextMax: 4 * KIB,
   /** Longest wait for the reply to the final dot (RFC 5321 4.5.3.2.6: at least 10 minutes). */
   finalReplyMaxMs: 10 * MINUTE,
-  /** A final dot waits so long for its note to be on the disk: a flush of a slow SD card takes tenths of a second. */
-  finalDotNoteMaxMs: 5 * SECOND,
+  /** A final dot waits so long for its note: longer than a spool that is being written anew; servers wait for minutes. */
+  finalDotNoteMaxMs: 30 * SECOND,
   /** Recipients that the history names of an attempt which a fault of the route ended: an outage of days has 400 of them. */
   faultRecipientsMax: 20,
   /** Deliveries under way at once, whatever the routes allow: each holds a socket and stream buffers. */

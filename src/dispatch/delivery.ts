@@ -60,29 +60,36 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   const messageId = claim.head.id;
   const addresses = recipients.map(({ address }) => address);
   deps.onAttempt({ messageId, routeId: lane.route.id, recipients: addresses });
+  const elapsedMs = () => deps.clock.monotonicMs() - begunMs;
+  let noted = null as FinalDot | null;
+  let isOver = false;
   const message: OutgoingMessage = {
     head: claim.head,
     recipients: unique(addresses),
     openBody: () => deps.spool.openBody(messageId),
-    async beforeFinalDot(upstream) {
+    async beforeFinalDot(upstream, taken) {
+      // A stream may ask when its connection is cut already.
+      if (isOver || deps.signal.aborted) return false;
       const dotAt = deps.clock.now();
-      const startedAt = dotAt - (deps.clock.monotonicMs() - begunMs);
-      const recipientIds = recipients.map(({ id }) => id);
-      await noteFinalDot(
-        { messageId, routeId: lane.route.id, upstream, recipientIds, startedAt, dotAt },
-        deps,
-      );
+      const recipientIds = recipients.filter(({ address }) => taken.includes(address)).map(({ id }) => id);
+      if (recipientIds.length === 0) return true;
+      const about = { messageId, routeId: lane.route.id, upstream, recipientIds };
+      noted = { ...about, startedAt: dotAt - elapsedMs(), dotAt };
+      return noteFinalDot(noted, deps);
     },
   };
   const { report, isUsual } = await deliver(lane, message, deps);
+  isOver = true;
   // A stop cuts attempts short, and a bug of ours says nothing about the way: neither may pause the route.
   lane.end(ticket, isUsual && !deps.signal.aborted ? report : null);
-  const endedAt = deps.clock.now();
-  // A wall clock that was set meanwhile makes no attempt days long, nor end it before its start.
-  const startedAt = endedAt - (deps.clock.monotonicMs() - begunMs);
+  const now = deps.clock.now();
+  // A wall clock that was set meanwhile makes no attempt days long, nor end it before its start. By its start a note is
+  // known to be settled.
+  const startedAt = noted?.startedAt ?? now - elapsedMs();
+  const endedAt = startedAt + elapsedMs();
   const settled = settlementsOf(recipients, report, {
     routeId: lane.route.id,
-    now: endedAt,
+    now,
     ageMs: deps.watch.ageMs(claim.head.receivedAt),
     maxAgeMs: deps.age.maxAgeMs,
     random: deps.random,
@@ -102,12 +109,20 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
   await endClaim(settlement, deps);
 }
 
-/** A disk that takes no note holds no scan back; what it says is in the log. */
-async function noteFinalDot(dot: FinalDot, { clock, log, spool }: DeliveryDeps): Promise<void> {
+/**
+ * Whether the dot may leave. A disk that takes no note holds no scan back, which is logged; without the spool's thread nothing
+ * could be recorded of what is sent.
+ */
+async function noteFinalDot(dot: FinalDot, { clock, log, spool }: DeliveryDeps): Promise<boolean> {
+  let goes = true;
   const fail = (error: string) =>
-    log.error('dispatch.final-dot-not-noted', { message: dot.messageId, error });
-  const noting = spool.noteFinalDot(dot).catch((error: unknown) => fail(describeError(error)));
+    log.error('dispatch.final-dot-not-noted', { message: dot.messageId, error, goes });
+  const noting = spool.noteFinalDot(dot).catch((error: unknown) => {
+    goes = false;
+    fail(describeError(error));
+  });
   if (!(await endsWithin(clock, LIMITS.finalDotNoteMaxMs, noting))) fail('no answer in time');
+  return goes;
 }
 
 function unique(addresses: string[]): string[] {

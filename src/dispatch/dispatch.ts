@@ -32,6 +32,7 @@ import { createLanes, FACTS_ROOM } from './lanes.ts';
 import { createLoop } from './loop.ts';
 import { planClaim } from './plan.ts';
 import type { AttemptStart, Dispatch, DispatchDeps, RouteStatus } from './types.ts';
+import { createUnanswered } from './unanswered.ts';
 import { endsWithin } from './wait.ts';
 
 /** Guard against a spool that says something is due and then gives nothing. */
@@ -66,7 +67,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     isUnderWay,
     isStopping: () => isStopping,
   };
-  const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, random: deps.random, upkeep });
+  const housekeeping = createHousekeeping({ clock, log, spool, lanes, holds, upkeep });
+  const unanswered = createUnanswered({ clock, log, spool, keeper, watch, age, random: deps.random });
   const { signal } = abort;
   const watchers = new Set<(attempt: AttemptStart) => void>();
   const onAttempt = (attempt: AttemptStart) => {
@@ -88,6 +90,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   async function pass(): Promise<number> {
     if (watch.jumpMs() < 0) housekeeping.clockWentBack();
     if (!gate.isOpen()) return LIMITS.clockPollMs;
+    // First: it counts in the budgets, and nobody in it may be sent meanwhile.
+    await unanswered.record();
     await housekeeping.run();
     const filter = await startWhatCan();
     return waitUntilNext(filter);

@@ -36,7 +36,7 @@ export const EXPLANATIONS = {
   }),
   'message.answer-missed': () => ({
     cause:
-      'The message was sent, and this box stopped before it could record the answer, so it may arrive twice.',
+      'This box stopped when the message had been sent, or was just about to be, and no answer is recorded, so it may arrive twice.',
     advice: 'Nothing to do, it is tried again with the same Message-ID.',
   }),
   'dispatch.no-answer': ({ route }) => ({

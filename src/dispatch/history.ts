@@ -2,8 +2,8 @@
  * What the event table tells dispatch about the past: what each route has sent, and which messages were released.
  *
  * The event table is written with every settlement anyway, so the budgets of a day cost no write of their own: after
- * a restart they are counted from it, and a crash loses nothing that was recorded. What was under way in a crash, at
- * most two messages per connection, is sent and counted again. Only a bookmark is kept, moved once a day.
+ * a restart they are counted from it, and a crash loses nothing that was recorded: what had come to its final dot is
+ * recorded before (unanswered.ts). Only a bookmark is kept, moved once a day.
  */
 import type { EventRecord } from '../core/events.ts';
 import { DAY_WINDOW_MS, RATE_WINDOW_MS } from './budget.ts';

@@ -4,11 +4,10 @@ import * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { DAY_MS, HOUR_MS } from '../core/durations.ts';
 import { describeError, type Log } from '../core/log.ts';
-import type { FinalDot, Spool } from '../spool/types.ts';
+import type { Spool } from '../spool/types.ts';
 import { createRecall, type Recall, readEvents } from './history.ts';
 import type { Holds } from './holds.ts';
 import { FACTS_ROOM, type Lanes } from './lanes.ts';
-import { recordUnanswered } from './unanswered.ts';
 import { failAged, freeStranded, type UpkeepDeps } from './upkeep.ts';
 
 const RETRY_MS = 60_000;
@@ -29,29 +28,18 @@ export interface HousekeepingDeps {
   spool: Spool;
   lanes: Lanes;
   holds: Holds;
-  random(): number;
   upkeep: UpkeepDeps;
 }
 
 /** Makes the housekeeping; the first `run` counts what earlier runs have sent. */
 export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
   const { clock, spool, lanes, holds } = deps;
-  let unanswered: FinalDot[] | null = null;
   let recall: Recall | null = null;
   // Not at the start: what waits gets its chance first, also behind a pause that was taken over.
   let hourlyAt = clock.monotonicMs() + HOUR_MS;
   let dailyAt = Number.NEGATIVE_INFINITY;
   let retryAt = Number.NEGATIVE_INFINITY;
   let hasStranded = true;
-
-  /** Once per run of the agent, before the budgets are recalled: these count, too. */
-  async function noteUnanswered(): Promise<void> {
-    unanswered ??= await spool.finalDots();
-    for (let dot = unanswered[0]; dot !== undefined; dot = unanswered[0]) {
-      await recordUnanswered(dot, { ...deps.upkeep, ...deps, now: clock.now() });
-      unanswered.shift();
-    }
-  }
 
   async function loadBookmark(): Promise<number> {
     const facts = await spool.getFacts(FACTS_ROOM);
@@ -96,7 +84,6 @@ export function createHousekeeping(deps: HousekeepingDeps): Housekeeping {
   }
 
   async function runAll(): Promise<void> {
-    await noteUnanswered();
     await recallBudgets();
     await moveBookmark();
     await free();

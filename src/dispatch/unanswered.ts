@@ -2,60 +2,100 @@
  * Attempts that an earlier run had under way between the final dot and its answer when it ended without a word (a power
  * cut, a killed process): recorded as uncertain, and sent again.
  */
-import type { Log } from '../core/log.ts';
-import type { FinalDot, MessageDetail, RecipientStatus, Settlement } from '../spool/types.ts';
+import type { Clock } from '../core/clock.ts';
+import { describeError, type Log } from '../core/log.ts';
+import {
+  type AttemptRecord,
+  type FinalDot,
+  type MessageDetail,
+  type RecipientStatus,
+  type Settlement,
+  type Spool,
+  SpoolRefusal,
+} from '../spool/types.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import { explain } from './explanations.ts';
+import type { Keeper } from './keeper.ts';
 import { retryDelayMs, waitWithinAge } from './schedule.ts';
-import type { UpkeepDeps } from './upkeep.ts';
 
-export interface UnansweredDeps extends UpkeepDeps {
-  /** Wall clock. */
-  now: number;
+export interface Unanswered {
+  /**
+   * Records them, once per run of the agent; nothing may be claimed before. While the disk takes no write the keeper has
+   * what is to be written. Rejects with SpoolRefusal when the spool can't be read.
+   */
+  record(): Promise<void>;
+}
+
+export interface UnansweredDeps {
+  clock: Clock;
   log: Log;
+  spool: Spool;
+  keeper: Keeper;
+  watch: ClockWatch;
+  /** Read anew at each use: a reload may change it. */
+  age: { readonly maxAgeMs: number };
   random(): number;
 }
 
-/** Records what `dot` tells and nothing else does; with a spool that refuses, as soon as it takes it. */
-export async function recordUnanswered(dot: FinalDot, deps: UnansweredDeps): Promise<void> {
-  const { messageId: message, routeId: route } = dot;
-  // A message of which this run knows more.
-  if (deps.isUnderWay(message)) return;
-  const detail = await deps.spool.show(message);
-  const waiting = detail === null ? [] : waitingOf(dot, detail);
-  if (detail === null || waiting.length === 0) return deps.spool.forgetFinalDot(message);
-  deps.log.warn('dispatch.unanswered', { message, route, recipients: waiting.length });
-  const settlement = settlementFor(dot, detail, waiting, deps);
-  await deps.keeper.tryThenEnqueue({ write: 'unanswered', message }, () => deps.spool.settle(settlement));
-}
+/** Reads nothing before the first `record`. */
+export function createUnanswered(deps: UnansweredDeps): Unanswered {
+  const { clock, log, spool, keeper } = deps;
+  let isDone = false;
 
-/** Those of the envelope that are still to be sent; none where the note has outlived its settlement. */
-function waitingOf(
-  { recipientIds, dotAt }: FinalDot,
-  { attempts, recipients }: MessageDetail,
-): RecipientStatus[] {
-  if (attempts.some(({ endedAt }) => endedAt >= Math.floor(dotAt))) return [];
-  const envelope = new Set(recipientIds);
-  return recipients.filter(
-    ({ id, state }) => envelope.has(id) && (state === 'queued' || state === 'deferred'),
-  );
-}
+  async function recordOne(dot: FinalDot): Promise<void> {
+    const { messageId: message, routeId: route } = dot;
+    const detail = await spool.show(message);
+    const waiting = detail === null ? [] : waitingOf(dot, detail);
+    if (detail === null || waiting.length === 0) return spool.forgetFinalDot(message);
+    log.warn('dispatch.unanswered', { message, route, recipients: waiting.length });
+    const settlement = settlementFor(dot, detail, waiting);
+    await keeper.tryThenEnqueue({ write: 'unanswered', message }, () => spool.settle(settlement));
+  }
 
-function settlementFor(
-  { messageId, routeId, upstream, startedAt, dotAt }: FinalDot,
-  { head }: MessageDetail,
-  waiting: readonly RecipientStatus[],
-  { now, watch, age, random }: UnansweredDeps,
-): Settlement {
-  const { code, cause } = explain('message.answer-missed');
-  const ageMs = watch.ageMs(head.receivedAt);
-  // Nothing was wrong with the way. But a box that stops each time must not send the message at each start.
-  const delayMs = (tries: number) => (tries === 0 ? 0 : retryDelayMs(tries, null, random()));
+  function settlementFor(
+    { messageId, routeId, upstream, startedAt, dotAt }: FinalDot,
+    { head }: MessageDetail,
+    waiting: readonly RecipientStatus[],
+  ): Settlement {
+    const { code, cause } = explain('message.answer-missed');
+    const ageMs = deps.watch.ageMs(head.receivedAt);
+    // Nothing was wrong with the way. But a box that stops each time must not send the message at each start.
+    const delayMs = (tries: number) => (tries === 0 ? 0 : retryDelayMs(tries, null, deps.random()));
+    return {
+      messageId,
+      attempt: { routeId, startedAt, endedAt: dotAt, upstream },
+      recipients: waiting.map(({ id, tries }) => ({
+        ...{ recipientId: id, state: 'deferred', spendTry: true, code, cause, reply: null, uncertain: true },
+        nextAttemptAt: clock.now() + (waitWithinAge(delayMs(tries), ageMs, deps.age.maxAgeMs) ?? 0),
+      })),
+    };
+  }
+
   return {
-    messageId,
-    attempt: { routeId, startedAt, endedAt: dotAt, upstream },
-    recipients: waiting.map(({ id, tries }) => ({
-      ...{ recipientId: id, state: 'deferred', spendTry: true, code, cause, reply: null, uncertain: true },
-      nextAttemptAt: now + (waitWithinAge(delayMs(tries), ageMs, age.maxAgeMs) ?? 0),
-    })),
+    async record() {
+      if (isDone) return;
+      const recordings = (await spool.finalDots()).map((dot) =>
+        recordOne(dot).catch((error: unknown) => {
+          if (error instanceof SpoolRefusal) throw error;
+          // One row that is damaged, or that a person changed in this moment, keeps nobody else waiting.
+          log.error('dispatch.unanswered-failed', { message: dot.messageId, error: describeError(error) });
+        }),
+      );
+      await Promise.all(recordings);
+      isDone = true;
+    },
   };
+}
+
+/** Those of the note that are still to be sent; none where it has outlived its settlement. */
+function waitingOf(dot: FinalDot, { attempts, recipients }: MessageDetail): RecipientStatus[] {
+  if (attempts.some((attempt) => isOf(dot, attempt))) return [];
+  const noted = new Set(dot.recipientIds);
+  return recipients.filter(({ id, state }) => noted.has(id) && (state === 'queued' || state === 'deferred'));
+}
+
+/** Times of one attempt are counted from its start, whatever became of the wall clock meanwhile; the table rounds them. */
+function isOf(dot: FinalDot, { routeId, startedAt, endedAt }: AttemptRecord): boolean {
+  const isSameStart = routeId === dot.routeId && startedAt === Math.round(dot.startedAt);
+  return isSameStart && endedAt >= Math.floor(dot.dotAt);
 }

@@ -144,7 +144,7 @@ async function attemptOnce(
   }
   const transfer = await session.send({ sender, recipients, bodyBytes: head.bodyBytes }, body, {
     signal,
-    beforeFinalDot: () => beforeFinalDot(session.upstream),
+    beforeFinalDot: (taken) => beforeFinalDot(session.upstream, taken),
   });
   if (isKept && !isFreshWanted && isStale(transfer)) {
     session.close();

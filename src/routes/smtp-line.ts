@@ -45,6 +45,8 @@ export interface SmtpLine {
   settled(): Promise<void>;
   /** Once settled: whether nothing but the text is due. Where it is not, the step fails. */
   isWanted(): Promise<boolean>;
+  /** Ends the running step as its signal would; false, for who asked whether to go on. */
+  abandon(): false;
   /** Whether the other side has said something that nothing was asked for. */
   hasUnread(): boolean;
   /** Does `write`; all that it writes leaves in one record of TLS. */
@@ -134,6 +136,10 @@ export function createLine(
       await settled();
       if (!dialogue.isTextDue() || hasUnread(connection)) fail(connectionFailure('route.protocol', where));
       return !connection.destroyed;
+    },
+    abandon() {
+      fail(new AttemptAborted());
+      return false;
     },
     hasUnread: () => hasUnread(connection),
     async flushed() {

@@ -14,6 +14,7 @@ import type { Endpoint } from './connect.ts';
 import type { Exchange } from './dialogue.ts';
 import { parseExtensions, type ServerExtensions } from './extensions.ts';
 import { AttemptAborted } from './failure.ts';
+import { isPositive } from './reply.ts';
 import { BEARER, createLine, QUESTION, type SessionOptions, type SmtpLine } from './smtp-line.ts';
 import type { WireBody } from './wire-body.ts';
 
@@ -25,8 +26,8 @@ export interface Envelope {
 
 export interface TransferCourse {
   signal: AbortSignal;
-  /** Awaited before the final dot may leave. */
-  beforeFinalDot(): Promise<void>;
+  /** Asked before the final dot may leave, with the recipients that were not refused. */
+  beforeFinalDot(taken: readonly string[]): Promise<boolean>;
 }
 
 /** How a transfer ended, and everything that was said until then. */
@@ -148,6 +149,11 @@ async function transfer(
   { wire, signal, beforeFinalDot }: TransferCourse & { wire: WireBody },
 ): Promise<Transfer> {
   const { connection, dialogue } = line;
+  const mayEnd = async () => {
+    const goes = await beforeFinalDot(takenOf(envelope, dialogue.exchanges()));
+    // Asked last: a reply may have come meanwhile.
+    return goes ? line.isWanted() : line.abandon();
+  };
   const ended = (end: Transfer['end'], failure: Error | null = null): Transfer => {
     const exchanges = dialogue.exchanges();
     // Whatever is said after a body that was cut short would be taken for its next line.
@@ -157,7 +163,7 @@ async function transfer(
   };
   try {
     // nodemailer asks for a stream and calls nothing but what WireText has.
-    const text = wire.text({ ...line, beforeFinalDot }) as Readable;
+    const text = wire.text({ ...line, mayEnd }) as Readable;
     await line.step((done) => connection.send(toNodemailer(envelope), text, done), signal);
     return ended('answered');
   } catch (error) {
@@ -168,6 +174,15 @@ async function transfer(
     await line.settled();
     return ended('answered');
   }
+}
+
+/** A recipient whose answer got lost may have been taken. */
+function takenOf({ recipients }: Envelope, exchanges: readonly Exchange[]): string[] {
+  const answers = exchanges.filter(({ stage }) => stage === 'rcpt');
+  return recipients.filter((_, index) => {
+    const reply = answers[index]?.reply ?? null;
+    return reply === null || isPositive(reply);
+  });
 }
 
 /** BODY=8BITMIME is declared whenever it is offered: it permits 8-bit and promises nothing (RFC 6152 section 2). */

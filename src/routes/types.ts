@@ -33,8 +33,12 @@ export interface OutgoingMessage {
   head: MessageHead;
   recipients: string[];
   openBody(): Promise<Readable>;
-  /** To be awaited when all but the end of the text may leave: from then on the other side may have the message. */
-  beforeFinalDot(upstream: UpstreamFacts): Promise<void>;
+  /**
+   * To be asked when nothing but the final dot is left, or a short text with it: from then on the other side may have the
+   * message. Where it says no, the attempt ends as by its signal.
+   * @param taken those of the recipients that the other side has not refused.
+   */
+  beforeFinalDot(upstream: UpstreamFacts, taken: readonly string[]): Promise<boolean>;
 }
 
 /** Bounds the dispatcher keeps for a route (per mailbox, docs/sources.md, limits). */

@@ -34,8 +34,8 @@ export interface Wire {
    * not, the connection is closed. Never rejects.
    */
   isWanted(): Promise<boolean>;
-  /** Awaited before what the final dot follows. Never rejects. */
-  beforeFinalDot(): Promise<void>;
+  /** The same, before the piece that the final dot follows by itself. */
+  mayEnd(): Promise<boolean>;
   /** Does `write`; all that it writes leaves in one record of TLS. */
   together(write: () => void): void;
   /** Waits for what was written to have left the process; false where it can't be told, or never will. */
@@ -44,6 +44,14 @@ export interface Wire {
 
 /** The part of a stream that nodemailer needs: it calls `pipe` once the server wants the text. */
 export type WireText = Pick<Readable, 'pipe'>;
+
+/** Ends a stream without its end, which is no failure of the body. */
+class NotWanted extends Error {
+  constructor() {
+    super('the text is not wanted');
+    this.name = 'NotWanted';
+  }
+}
 
 /** The block before the empty line is longer than LIMITS.headerBytesMax, or has no end. */
 export class HeaderTooLarge extends Error {
@@ -98,19 +106,16 @@ function shortBody(bytes: Buffer, { headerEnd, close }: { headerEnd: number; clo
     setHeader: (changed) => {
       header = changed;
     },
-    text: ({ moved, isWanted, beforeFinalDot, together }) => ({
+    text: ({ moved, mayEnd, together }) => ({
       pipe(target) {
-        // Asked last: a reply may come meanwhile.
-        beforeFinalDot()
-          .then(isWanted)
-          .then((goes) => {
-            if (!goes) return;
-            // Before the first byte: from here on the final dot follows by itself.
-            isComplete = true;
-            const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
-            together(() => target.end(header === stored ? bytes : changed()));
-            moved();
-          });
+        mayEnd().then((goes) => {
+          if (!goes) return;
+          // Before the first byte: from here on the final dot follows by itself.
+          isComplete = true;
+          const changed = () => Buffer.concat([header, bytes.subarray(headerEnd)]);
+          together(() => target.end(header === stored ? bytes : changed()));
+          moved();
+        });
         return target;
       },
     }),
@@ -131,7 +136,7 @@ async function openLong(
   let failure: Error | null = null;
   let text: Readable | null = null;
 
-  async function* pass({ moved, flushed, beforeFinalDot }: Wire): AsyncGenerator<Buffer> {
+  async function* pass({ moved, flushed }: Wire): AsyncGenerator<Buffer> {
     if (header.length > 0) yield header;
     if (after.length > 0) yield after;
     let bytes = stored.length + after.length;
@@ -143,20 +148,19 @@ async function openLong(
     }
     if (bytes !== expectedBytes)
       throw new Error(`the stored body has ${bytes} bytes instead of ${expectedBytes}`);
-    await beforeFinalDot();
-    isComplete = true;
-    moved();
   }
 
   async function* watched(wire: Wire): AsyncGenerator<Buffer> {
-    // Ends the stream without its end, which is no failure of the body.
-    if (!(await wire.isWanted())) throw new Error('the text is not wanted');
+    if (!(await wire.isWanted())) throw new NotWanted();
     try {
       yield* pass(wire);
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
       throw failure;
     }
+    if (!(await wire.mayEnd())) throw new NotWanted();
+    isComplete = true;
+    wire.moved();
   }
 
   return {

@@ -9,7 +9,6 @@ import { createSystemClock } from '../core/clock.ts';
 import { DAY_MS } from '../core/durations.ts';
 import { OperatorError } from '../core/errors.ts';
 import { describeError } from '../core/log.ts';
-import type { MessageId } from '../core/message.ts';
 import { actOn } from './act.ts';
 import { openBody, readChunk, smallBody } from './body-read.ts';
 import { type Claims, claimDue, FIRST_TURN, nextDueAt } from './claims.ts';
@@ -34,7 +33,7 @@ import { listMessages, showMessage } from './show.ts';
 import { statsOf } from './stats.ts';
 import type { Store } from './store.ts';
 import { createSweeper } from './sweeper.ts';
-import { SpoolRefusal, type SpoolStats, type WaitingRecipient } from './types.ts';
+import { type FinalDot, SpoolRefusal, type SpoolStats, type WaitingRecipient } from './types.ts';
 
 export interface Engine {
   handle(request: SpoolRequest): Promise<unknown>;
@@ -76,6 +75,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
   });
 
+  /** What earlier runs have noted. */
+  let leftDots: FinalDot[] = [];
   const finalDots = createFinalDots({
     file: data.file,
     onFailure(error) {
@@ -156,11 +157,6 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
 
   const sweeper = createSweeper({ store, group, isOpen: (number) => bodies.isOpen(number) });
 
-  /** At once: unlike after a settlement nothing else tells the next start that there is nothing to it. */
-  function forgetFinalDot(id: MessageId): void {
-    if (finalDots.remove(id)) finalDots.flush();
-  }
-
   async function lookForDue<T>(work: () => T): Promise<T> {
     return isProven ? group.peek(work) : group.read(work);
   }
@@ -169,6 +165,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async start(_args, now) {
       // Unlike later, a start that fails says why and ends.
       const opened = connection.store(now);
+      leftDots = finalDots.read();
       sweeper.wake();
       return {
         ...readBack(opened.db),
@@ -209,8 +206,6 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
           finalDots.remove(settlement.messageId);
         },
       );
-      // Without an event nothing else tells that the recipients wait again.
-      if (settlement.recipients.length === 0) tell({ kind: 'changed' });
       sweeper.wake();
       if (!isKnown) {
         const fields = { message: settlement.messageId };
@@ -220,7 +215,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
     async unclaim({ id }) {
       claims.delete(id);
-      forgetFinalDot(id);
+      // At once: unlike after a settlement nothing else tells the next start that there is nothing to it.
+      if (finalDots.remove(id)) finalDots.flush();
       tell({ kind: 'changed' });
       return null;
     },
@@ -229,10 +225,10 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
       return null;
     },
     async finalDots() {
-      return finalDots.read();
+      return leftDots;
     },
     async forgetFinalDot({ id }) {
-      forgetFinalDot(id);
+      finalDots.remove(id);
       return null;
     },
     list: ({ filter, page }) => group.read(() => listMessages(store(), claims, filter, page)),

@@ -13,18 +13,17 @@ import { isMissing } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
 import { PRIVATE_MODE, syncFolderOf } from './files.ts';
-import { CHILDREN_MAX } from './numbers.ts';
 import type { FinalDot } from './types.ts';
 
 /** A message has one attempt at a time, and so many are under way at once. */
 const PLACES = LIMITS.deliveriesMax;
-/** A note of one recipient takes half of it; it is also what the smallest disks write in one go. */
+/** Room for 500 recipients and a long name; it is also what the smallest disks write in one go. */
 const PLACE_BYTES = 512;
 /** Ends a note; what stands behind it is left from an earlier one. */
 const END = '\0';
 
 export interface FinalDots {
-  /** What is noted, oldest first; to be called before anything is added, which would take the places of these. */
+  /** What earlier runs have noted; to be called once, before anything is added. What can't be read is told. */
   read(): FinalDot[];
   /** Resolves when the note is on the disk, or can't be written: that is told, and no scan waits for it. */
   add(dot: FinalDot): Promise<void>;
@@ -37,7 +36,7 @@ export interface FinalDots {
 export interface FinalDotsDeps {
   /** Of the database. */
   file: string;
-  /** The first of several failures in a row. */
+  /** The first of failures in a row. */
   onFailure(error: unknown): void;
 }
 
@@ -66,10 +65,14 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
       unwritten.clear();
       isFailing = false;
     } catch (error) {
-      if (!isFailing) onFailure(error);
-      isFailing = true;
+      tell(error);
       close();
     }
+  }
+
+  function tell(error: unknown): void {
+    if (!isFailing) onFailure(error);
+    isFailing = true;
   }
 
   function close(): void {
@@ -83,15 +86,15 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
     }
   }
 
-  function freePlace(): number {
+  function freePlace(): number | null {
     const taken = new Set(placeOf.values());
     for (let place = 0; place < PLACES; place++) if (!taken.has(place)) return place;
-    throw new Error(`more than ${PLACES} deliveries are under way`);
+    return null;
   }
 
   return {
     read() {
-      const content = contentOf(file);
+      const content = contentOf(file, tell);
       const dots: FinalDot[] = [];
       for (let place = 0; place < PLACES; place++) {
         const dot = decode(content.subarray(place * PLACE_BYTES, (place + 1) * PLACE_BYTES));
@@ -99,14 +102,16 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
         placeOf.set(dot.messageId, place);
         dots.push(dot);
       }
-      return dots.sort((a, b) => a.dotAt - b.dotAt);
+      return dots;
     },
-    add(dot) {
+    async add(dot) {
       const place = placeOf.get(dot.messageId) ?? freePlace();
+      const note = encode(dot);
+      if (place === null || note === null) return tell(new Error('there is no room for a note'));
       placeOf.set(dot.messageId, place);
-      unwritten.set(place, encode(dot) + END);
+      unwritten.set(place, note);
       if (waiting.length === 0) setImmediate(flush);
-      return new Promise((resolve) => waiting.push(resolve));
+      await new Promise<void>((resolve) => waiting.push(resolve));
     },
     remove(messageId) {
       const place = placeOf.get(messageId);
@@ -139,12 +144,12 @@ function openWhole(file: string): number {
   return openSync(file, 'r+');
 }
 
-function contentOf(file: string): Buffer {
+function contentOf(file: string, tell: (error: unknown) => void): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    if (isMissing(error)) return Buffer.alloc(0);
-    throw error;
+    if (!isMissing(error)) tell(error);
+    return Buffer.alloc(0);
   }
 }
 
@@ -161,32 +166,17 @@ const noted = z.object({
     .nullable(),
   startedAt: z.number(),
   dotAt: z.number(),
-  /** Recipients in runs of ids, each with its first and last: those of a message follow each other. */
-  recipients: z.array(
-    z.tuple([z.number(), z.number()]).refine(([first, last]) => first <= last && last - first < CHILDREN_MAX),
-  ),
+  /** The recipient with the lowest id, and a bit for each from there on: those of a message follow each other. */
+  first: z.number(),
+  bits: z.base64(),
 });
 type Noted = z.infer<typeof noted>;
 
-/** What has no room is told with less: without the server, and with all between the first recipient and the last. */
-function encode({ messageId: message, routeId: route, recipientIds, ...rest }: FinalDot): string {
-  const recipients = runsOf(recipientIds);
-  const note: Noted = { message, route, ...rest, recipients };
-  const text = JSON.stringify(note);
-  if (Buffer.byteLength(text + END) <= PLACE_BYTES) return text;
-  const [first = [0, 0]] = recipients;
-  const last = recipients.at(-1) ?? first;
-  return JSON.stringify({ ...note, upstream: null, recipients: [[first[0], last[1]]] });
-}
-
-function runsOf(ids: readonly number[]): [first: number, last: number][] {
-  const runs: [number, number][] = [];
-  for (const id of ids.toSorted((a, b) => a - b)) {
-    const run = runs.at(-1);
-    if (run !== undefined && run[1] === id - 1) run[1] = id;
-    else runs.push([id, id]);
-  }
-  return runs;
+/** The server is left out where there is no room for it; null where there is none for the rest either. */
+function encode({ messageId: message, routeId: route, recipientIds, ...rest }: FinalDot): string | null {
+  const note: Noted = { message, route, ...rest, ...bitsOf(recipientIds) };
+  const texts = [note, { ...note, upstream: null }].map((one) => JSON.stringify(one) + END);
+  return texts.find((text) => Buffer.byteLength(text) <= PLACE_BYTES) ?? null;
 }
 
 /** Null where nothing stands, or what a power cut left of a note: then its dot has not left. */
@@ -196,10 +186,21 @@ function decode(bytes: Buffer): FinalDot | null {
   const note = noted.safeParse(parse(bytes.toString('utf8', 0, end))).data;
   if (note === undefined) return null;
   const { message: messageId, route: routeId, upstream, startedAt, dotAt } = note;
-  const recipientIds = note.recipients.flatMap(([first, last]) =>
-    Array.from({ length: last - first + 1 }, (_, place) => first + place),
+  return { messageId, routeId, upstream, recipientIds: idsOf(note), startedAt, dotAt };
+}
+
+function bitsOf(ids: readonly number[]): Pick<Noted, 'first' | 'bits'> {
+  const first = Math.min(...ids);
+  const bytes = new Uint8Array(Math.floor((Math.max(...ids) - first) / 8) + 1);
+  for (const id of ids)
+    bytes[(id - first) >> 3] = (bytes[(id - first) >> 3] ?? 0) | (1 << ((id - first) & 7));
+  return { first, bits: Buffer.from(bytes).toString('base64') };
+}
+
+function idsOf({ first, bits }: Pick<Noted, 'first' | 'bits'>): number[] {
+  return [...Buffer.from(bits, 'base64')].flatMap((byte, index) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => byte & (1 << bit)).map((bit) => first + index * 8 + bit),
   );
-  return { messageId, routeId, upstream, recipientIds, startedAt, dotAt };
 }
 
 function parse(text: string): unknown {

@@ -125,7 +125,7 @@ export interface FinalDot {
   routeId: string;
   /** Null where there was no room for it. */
   upstream: UpstreamFacts | null;
-  /** The whole envelope. */
+  /** Of those in the envelope that were not refused. */
   recipientIds: number[];
   /** Wall clock: the start of the attempt, and of this moment. */
   startedAt: number;
@@ -278,13 +278,13 @@ export interface Spool {
   /** Gives claims back untouched (a stop in the middle); nothing is written but a noted final dot taken out. */
   unclaim(messageId: MessageId): Promise<void>;
   /**
-   * Resolves when it is on the disk that this final dot is about to leave, or when that can't be written: no scan waits for
-   * it. The end of the claim takes the note out.
+   * Resolves when it is on the disk that this final dot is about to leave, or when the disk takes no note: no scan waits for
+   * it. The end of the claim takes the note out. Rejects with SpoolRefusal when the spool's thread has ended.
    */
   noteFinalDot(dot: FinalDot): Promise<void>;
   /**
-   * The final dots that earlier runs noted, oldest first; to be asked before one is noted. One that was settled may be among
-   * them: then an attempt of its message ended at or after its `dotAt`.
+   * The final dots that earlier runs noted, as found at the start. One that was settled may be among them: then its message
+   * has an attempt by the same route with the same start.
    */
   finalDots(): Promise<FinalDot[]>;
   /** Takes a note out; `settle` and `unclaim` do that, too. */

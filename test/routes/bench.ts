@@ -154,7 +154,7 @@ export function message(options: MessageOptions = {}): OutgoingMessage {
     },
     recipients: options.recipients ?? ['office@contoso.com'],
     openBody: options.openBody ?? (async () => Readable.from(slices(body), { objectMode: false })),
-    beforeFinalDot: options.beforeFinalDot ?? (async () => {}),
+    beforeFinalDot: options.beforeFinalDot ?? (async () => true),
   };
 }
 

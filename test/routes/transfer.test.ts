@@ -581,7 +581,7 @@ describe('the final dot', () => {
 
   test.each(SIZES)('of %s waits until it is told that it is about to leave', async (_size, body) => {
     const { route, server } = await start(() => undefined);
-    const noted = Promise.withResolvers<void>();
+    const noted = Promise.withResolvers<boolean>();
     const told = Promise.withResolvers<UpstreamFacts>();
     const sending = send(route, {
       ...{ body, recipients: RECIPIENTS },
@@ -597,7 +597,7 @@ describe('the final dot', () => {
     expect(summary(await send(other.route))).toEqual({ 'office@contoso.com': 'delivered' });
     expect(server.sessions[0]?.commands.at(-1)).toBe('DATA');
     expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
-    noted.resolve();
+    noted.resolve(true);
     expect(outcomeFor(await sending, 'a@contoso.com')?.kind).toBe('delivered');
     expect(endsWithDot(server.sessions[0]?.body)).toBe(true);
   });
@@ -605,16 +605,37 @@ describe('the final dot', () => {
   test.each(SIZES)('of %s never leaves when the attempt ends meanwhile', async (_size, body) => {
     const { route, server } = await start(() => undefined);
     const stop = new AbortController();
-    const noted = Promise.withResolvers<void>();
+    const noted = Promise.withResolvers<boolean>();
     const beforeFinalDot = () => {
       stop.abort();
       return noted.promise;
     };
     const report = await send(route, { body, recipients: RECIPIENTS, beforeFinalDot }, stop.signal);
     expect(report).toMatchObject({ results: [], fault: null });
-    noted.resolve();
+    noted.resolve(true);
     await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
     expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
+  });
+
+  test.each(SIZES)('of %s does not leave where it may not, and nobody was touched', async (_size, body) => {
+    const { route, server } = await start(() => undefined);
+    const report = await send(route, { body, recipients: RECIPIENTS, beforeFinalDot: async () => false });
+    expect(report).toMatchObject({ results: [], fault: null });
+    await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+    expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
+  });
+
+  test('is told with those whom the server has not refused', async () => {
+    const { route } = await start((step) => (step.startsWith('RCPT TO:<a@') ? '550 5.1.1 no' : undefined));
+    const told: (readonly string[])[] = [];
+    await send(route, {
+      recipients: RECIPIENTS,
+      async beforeFinalDot(_upstream, taken) {
+        told.push(taken);
+        return true;
+      },
+    });
+    expect(told).toEqual([['b@contoso.com']]);
   });
 
   test('is not told of where the server takes nobody', async () => {
@@ -622,9 +643,33 @@ describe('the final dot', () => {
     let told = 0;
     const beforeFinalDot = async () => {
       told += 1;
+      return true;
     };
     await send(route, { recipients: RECIPIENTS, beforeFinalDot });
     expect(told).toBe(0);
+  });
+
+  /** Turns of the event loop between such a reply and the note that the dot waits for. */
+  const TURNS = [0, 1, 2, 3, 10];
+  const EARLY = SIZES.flatMap(([size, body]) =>
+    ['250 2.0.0 early', '552 5.3.4 early'].flatMap((reply) =>
+      TURNS.map((turns) => ({ size, body, reply, turns })),
+    ),
+  );
+  test.each(EARLY)('of $size never leaves behind $reply, said $turns turns before', async (how) => {
+    const { route, server } = await start((step) => (step === '.' ? '451 4.0.0 not now' : undefined));
+    const report = await send(route, {
+      body: how.body,
+      async beforeFinalDot() {
+        await expect.poll(() => server.sessions[0]?.commands.at(-1)).toBe('DATA');
+        server.sessions[0]?.write(`${how.reply}\r\n`);
+        for (let turn = 0; turn < how.turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return true;
+      },
+    });
+    expect(outcomeFor(report, 'office@contoso.com')?.kind).not.toBe('delivered');
+    await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+    expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
   });
 });
 
