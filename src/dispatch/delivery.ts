@@ -11,7 +11,14 @@ import { describeError, type Log } from '../core/log.ts';
 import type { MessageHead, MessageId } from '../core/message.ts';
 import type { DeliveryReport, RecipientOutcome } from '../core/outcome.ts';
 import type { OutgoingMessage } from '../routes/types.ts';
-import type { Claim, FinalDot, RecipientSettlement, Settlement, Spool } from '../spool/types.ts';
+import {
+  type Claim,
+  type FinalDot,
+  type RecipientSettlement,
+  type Settlement,
+  type Spool,
+  SpoolRefusal,
+} from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { Holds } from './holds.ts';
 import type { Keeper } from './keeper.ts';
@@ -71,8 +78,8 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
       // A stream may ask when its connection is cut already.
       if (isOver || deps.signal.aborted) return false;
       const dotAt = deps.clock.now();
-      const recipientIds = recipients.filter(({ address }) => taken.includes(address)).map(({ id }) => id);
-      if (recipientIds.length === 0) return true;
+      const left = new Set(taken);
+      const recipientIds = recipients.filter(({ address }) => left.has(address)).map(({ id }) => id);
       const about = { messageId, routeId: lane.route.id, upstream, recipientIds };
       noted = { ...about, startedAt: dotAt - elapsedMs(), dotAt };
       return noteFinalDot(noted, deps);
@@ -114,14 +121,15 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
  * could be recorded of what is sent.
  */
 async function noteFinalDot(dot: FinalDot, { clock, log, spool }: DeliveryDeps): Promise<boolean> {
-  let goes = true;
-  const fail = (error: string) =>
-    log.error('dispatch.final-dot-not-noted', { message: dot.messageId, error, goes });
+  let failure: unknown = null;
   const noting = spool.noteFinalDot(dot).catch((error: unknown) => {
-    goes = false;
-    fail(describeError(error));
+    failure = error;
   });
-  if (!(await endsWithin(clock, LIMITS.finalDotNoteMaxMs, noting))) fail('no answer in time');
+  if (!(await endsWithin(clock, LIMITS.finalDotNoteMaxMs, noting))) failure = new Error('no answer in time');
+  if (failure === null) return true;
+  const goes = !(failure instanceof SpoolRefusal);
+  const error = describeError(failure);
+  log.error('dispatch.final-dot-not-noted', { message: dot.messageId, error, goes });
   return goes;
 }
 

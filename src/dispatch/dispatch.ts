@@ -92,7 +92,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (!gate.isOpen()) return LIMITS.clockPollMs;
     // First: it counts in the budgets, and nobody in it may be sent meanwhile.
     await unanswered.record();
-    await housekeeping.run();
+    // What the disk refused of that would be missing in the budgets, which are recalled once.
+    if (keeper.failingSince() === null) await housekeeping.run();
     const filter = await startWhatCan();
     return waitUntilNext(filter);
   }

@@ -11,7 +11,7 @@ import {
   type RecipientStatus,
   type Settlement,
   type Spool,
-  SpoolRefusal,
+  UnfitSettlement,
 } from '../spool/types.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { explain } from './explanations.ts';
@@ -20,8 +20,8 @@ import { retryDelayMs, waitWithinAge } from './schedule.ts';
 
 export interface Unanswered {
   /**
-   * Records them, once per run of the agent; nothing may be claimed before. While the disk takes no write the keeper has
-   * what is to be written. Rejects with SpoolRefusal when the spool can't be read.
+   * Records them, once per run of the agent; nothing may be claimed before. What the spool refuses stays with the keeper,
+   * and while that is so nothing is claimed either.
    */
   record(): Promise<void>;
 }
@@ -43,13 +43,22 @@ export function createUnanswered(deps: UnansweredDeps): Unanswered {
   let isDone = false;
 
   async function recordOne(dot: FinalDot): Promise<void> {
+    try {
+      await settleOne(dot);
+    } catch (error) {
+      // An operator has changed somebody in it at this moment: the others are told all the same.
+      if (!(error instanceof UnfitSettlement)) throw error;
+      await settleOne(dot);
+    }
+  }
+
+  async function settleOne(dot: FinalDot): Promise<void> {
     const { messageId: message, routeId: route } = dot;
     const detail = await spool.show(message);
     const waiting = detail === null ? [] : waitingOf(dot, detail);
     if (detail === null || waiting.length === 0) return spool.forgetFinalDot(message);
     log.warn('dispatch.unanswered', { message, route, recipients: waiting.length });
-    const settlement = settlementFor(dot, detail, waiting);
-    await keeper.tryThenEnqueue({ write: 'unanswered', message }, () => spool.settle(settlement));
+    await spool.settle(settlementFor(dot, detail, waiting));
   }
 
   function settlementFor(
@@ -66,7 +75,8 @@ export function createUnanswered(deps: UnansweredDeps): Unanswered {
       attempt: { routeId, startedAt, endedAt: dotAt, upstream },
       recipients: waiting.map(({ id, tries }) => ({
         ...{ recipientId: id, state: 'deferred', spendTry: true, code, cause, reply: null, uncertain: true },
-        nextAttemptAt: clock.now() + (waitWithinAge(delayMs(tries), ageMs, deps.age.maxAgeMs) ?? 0),
+        nextAttemptAt:
+          clock.now() + (waitWithinAge(delayMs(tries), ageMs, deps.age.maxAgeMs) ?? delayMs(tries)),
       })),
     };
   }
@@ -74,13 +84,15 @@ export function createUnanswered(deps: UnansweredDeps): Unanswered {
   return {
     async record() {
       if (isDone) return;
-      const recordings = (await spool.finalDots()).map((dot) =>
-        recordOne(dot).catch((error: unknown) => {
-          if (error instanceof SpoolRefusal) throw error;
-          // One row that is damaged, or that a person changed in this moment, keeps nobody else waiting.
-          log.error('dispatch.unanswered-failed', { message: dot.messageId, error: describeError(error) });
-        }),
-      );
+      const recordings = (await spool.finalDots()).map((dot) => {
+        const what = { write: 'unanswered', message: dot.messageId };
+        return keeper
+          .tryThenEnqueue(what, () => recordOne(dot))
+          .catch((error: unknown) => {
+            // A row that is damaged keeps nobody else waiting.
+            log.error('dispatch.unanswered-failed', { message: dot.messageId, error: describeError(error) });
+          });
+      });
       await Promise.all(recordings);
       isDone = true;
     },

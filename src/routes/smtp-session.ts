@@ -14,7 +14,6 @@ import type { Endpoint } from './connect.ts';
 import type { Exchange } from './dialogue.ts';
 import { parseExtensions, type ServerExtensions } from './extensions.ts';
 import { AttemptAborted } from './failure.ts';
-import { isPositive } from './reply.ts';
 import { BEARER, createLine, QUESTION, type SessionOptions, type SmtpLine } from './smtp-line.ts';
 import type { WireBody } from './wire-body.ts';
 
@@ -176,13 +175,10 @@ async function transfer(
   }
 }
 
-/** A recipient whose answer got lost may have been taken. */
+/** All but those that were refused for certain: what nobody can read may have been a "yes". */
 function takenOf({ recipients }: Envelope, exchanges: readonly Exchange[]): string[] {
   const answers = exchanges.filter(({ stage }) => stage === 'rcpt');
-  return recipients.filter((_, index) => {
-    const reply = answers[index]?.reply ?? null;
-    return reply === null || isPositive(reply);
-  });
+  return recipients.filter((_, index) => (answers[index]?.reply?.code ?? 0) < 400);
 }
 
 /** BODY=8BITMIME is declared whenever it is offered: it permits 8-bit and promises nothing (RFC 6152 section 2). */

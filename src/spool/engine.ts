@@ -215,8 +215,8 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     },
     async unclaim({ id }) {
       claims.delete(id);
-      // At once: unlike after a settlement nothing else tells the next start that there is nothing to it.
-      if (finalDots.remove(id)) finalDots.flush();
+      // Unlike after a settlement nothing else tells the next start that there is nothing to it.
+      if (finalDots.remove(id)) finalDots.flushSoon();
       tell({ kind: 'changed' });
       return null;
     },

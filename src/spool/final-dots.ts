@@ -29,7 +29,8 @@ export interface FinalDots {
   add(dot: FinalDot): Promise<void>;
   /** Reaches the disk with the next flush. Whether it was noted. */
   remove(messageId: MessageId): boolean;
-  flush(): void;
+  /** One flush for all of this turn of the event loop. */
+  flushSoon(): void;
   close(): void;
 }
 
@@ -42,14 +43,21 @@ export interface FinalDotsDeps {
 
 /** The file is made when it is first needed. */
 export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): FinalDots {
-  const file = path.join(path.dirname(database), 'final-dots');
+  const file = path.join(path.dirname(database), 'spool.final-dots');
   const placeOf = new Map<MessageId, number>();
   const unwritten = new Map<number, string>();
   let handle: number | null = null;
   let waiting: (() => void)[] = [];
+  let isPlanned = false;
   let isFailing = false;
 
+  function flushSoon(): void {
+    if (!isPlanned) setImmediate(flush);
+    isPlanned = true;
+  }
+
   function flush(): void {
+    isPlanned = false;
     const told = waiting;
     waiting = [];
     if (unwritten.size > 0) write();
@@ -110,7 +118,7 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
       if (place === null || note === null) return tell(new Error('there is no room for a note'));
       placeOf.set(dot.messageId, place);
       unwritten.set(place, note);
-      if (waiting.length === 0) setImmediate(flush);
+      flushSoon();
       await new Promise<void>((resolve) => waiting.push(resolve));
     },
     remove(messageId) {
@@ -120,7 +128,7 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
       unwritten.set(place, END);
       return true;
     },
-    flush,
+    flushSoon,
     close() {
       flush();
       close();

@@ -35,7 +35,7 @@ test('is uncertain in history and status', { timeout: LIMIT_MS }, async () => {
   site = await startChildSite({ dataDir });
   site.sandbox.tenant.faults.mx.silentAt = 'data-end';
   await scan(site);
-  const noted = () => readFileSync(path.join(dataDir, 'final-dots'), 'utf8');
+  const noted = () => readFileSync(path.join(dataDir, 'spool.final-dots'), 'utf8');
   await expect.poll(noted, { timeout: LIMIT_MS, interval: 20 }).toContain('"route":"direct"');
   expect(noted()).not.toMatch(/anna|scanner|copier/);
   site.agent.signal('SIGKILL');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../src/core/limits.ts';
 import type { OutgoingMessage } from '../../src/routes/types.ts';
-import type { RecipientSettlement, Spool } from '../../src/spool/types.ts';
+import { type RecipientSettlement, type Spool, SpoolRefusal } from '../../src/spool/types.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { openTestSpool, type TestSpool } from '../support/spool.ts';
 import { accept, type DispatchBench, show, startDispatch } from './bench.ts';
@@ -28,7 +28,7 @@ let note: string;
 beforeEach(async () => {
   clock = createFakeClock();
   directory = await mkdtemp(join(tmpdir(), 'scanferry-dispatch-'));
-  note = join(directory, 'final-dots');
+  note = join(directory, 'spool.final-dots');
   test = await openTestSpool({ clock, directory });
 });
 
@@ -125,13 +125,16 @@ describe('a crash', () => {
     await stop();
   });
 
-  it('that comes back each time sends ever more seldom', async () => {
+  it.each([
+    ['', 0],
+    [', also a message beyond its age', 97 * 60 * MINUTE],
+  ])('that comes back each time sends ever more seldom%s', async (_what, ageMs) => {
     const never = silentRoute();
-    await accept(test.spool, clock);
+    await accept(test.spool, clock, { receivedAt: clock.now() - ageMs });
     for (let start = 0; start < 3; start++) await crashAtDot(never);
     expect(never.asked).toHaveLength(2);
     const last = await run(never);
-    await last.pass(2 * 60_000, 10_000);
+    await last.pass(2 * MINUTE, 10_000);
     expect(never.asked).toHaveLength(3);
     await last.stop();
   });
@@ -230,6 +233,58 @@ describe('a crash', () => {
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
     expect(test.log.lines.map(({ event }) => event)).toContain('spool.final-dots-failed');
     await stop();
+  });
+
+  it('is recorded once the disk takes it, for whoever still waits then, and nothing is sent before', async () => {
+    const recipients = ['x@contoso.com', 'y@contoso.com'];
+    const [both, one] = [await accept(test.spool, clock, { recipients }), await accept(test.spool, clock)];
+    await crashAtDot();
+    let isRefusing = true;
+    let looks = 0;
+    const refused = () => Promise.reject(new SpoolRefusal('disk-error', 'told by the test'));
+    const spool = withCalls({
+      show: (id) => (isRefusing && ++looks % 2 === 0 ? refused() : test.spool.show(id)),
+      settle: (settlement) => (isRefusing ? refused() : test.spool.settle(settlement)),
+    });
+    const route = createScriptedRoute({ id: 'mailbox', clock, limits: { messagesPerMinute: 30 } });
+    const bench = await startDispatch(clock, spool, { routes: [route], routing: [{ use: ['mailbox'] }] });
+    await bench.pass(5000);
+    expect(route.asked).toEqual([]);
+    expect(bench.dispatch.routes()[0]).toMatchObject({
+      state: 'paused',
+      pause: { code: 'dispatch.unrecordable' },
+    });
+    await test.spool.act('cancel', { ids: [both], recipient: 'x@contoso.com' }, 'kim');
+
+    isRefusing = false;
+    await bench.pass(10_000);
+    const told = async (id: string) =>
+      (await attemptsOf(id)).map(({ results }) =>
+        results.map(({ address, uncertain }) => [address, uncertain]),
+      );
+    expect(await told(both)).toEqual([[['y@contoso.com', true]], [['y@contoso.com', false]]]);
+    expect(await told(one)).toEqual([[['kim@contoso.com', true]], [['kim@contoso.com', false]]]);
+    expect(bench.dispatch.routes()[0]?.budget).toEqual({ messagesThisMinute: 26, recipientsToday: 9996 });
+    await bench.stop();
+  });
+
+  it('is told of whoever still waits, where an operator cancels another in the midst of it', async () => {
+    const recipients = ['x@contoso.com', 'y@contoso.com'];
+    const id = await accept(test.spool, clock, { recipients });
+    await crashAtDot();
+    let isFirst = true;
+    const spool = withCalls({
+      async settle(settlement) {
+        if (isFirst) await test.spool.act('cancel', { ids: [id], recipient: 'x@contoso.com' }, 'kim');
+        isFirst = false;
+        return test.spool.settle(settlement);
+      },
+    });
+    const route = createScriptedRoute({ id: 'mailbox', clock });
+    const bench = await startDispatch(clock, spool, { routes: [route], routing: [{ use: ['mailbox'] }] });
+    const [recorded] = await attemptsOf(id);
+    expect(recorded?.results).toMatchObject([{ address: 'y@contoso.com', uncertain: true }]);
+    await bench.stop();
   });
 
   it('is told of every message, also where one can’t be looked at', async () => {

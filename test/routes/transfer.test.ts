@@ -638,6 +638,20 @@ describe('the final dot', () => {
     expect(told).toEqual([['b@contoso.com']]);
   });
 
+  test('is told with those whose answer nobody can read: it may have been a "yes"', async () => {
+    const { route } = await start((step) => (step.startsWith('RCPT TO:<a@') ? '250OK' : undefined));
+    const told: (readonly string[])[] = [];
+    const report = await send(route, {
+      recipients: RECIPIENTS,
+      async beforeFinalDot(_upstream, taken) {
+        told.push(taken);
+        return true;
+      },
+    });
+    expect(told).toEqual([RECIPIENTS]);
+    expect(outcomeFor(report, 'a@contoso.com')).toMatchObject({ kind: 'retry', uncertain: true });
+  });
+
   test('is not told of where the server takes nobody', async () => {
     const { route } = await start((step) => (step.startsWith('RCPT') ? '550 5.1.1 no' : undefined));
     let told = 0;
@@ -653,24 +667,28 @@ describe('the final dot', () => {
   const TURNS = [0, 1, 2, 3, 10];
   const EARLY = SIZES.flatMap(([size, body]) =>
     ['250 2.0.0 early', '552 5.3.4 early'].flatMap((reply) =>
-      TURNS.map((turns) => ({ size, body, reply, turns })),
+      BOTH.flatMap((offers) => TURNS.map((turns) => ({ size, body, reply, turns, offers }))),
     ),
   );
-  test.each(EARLY)('of $size never leaves behind $reply, said $turns turns before', async (how) => {
-    const { route, server } = await start((step) => (step === '.' ? '451 4.0.0 not now' : undefined));
-    const report = await send(route, {
-      body: how.body,
-      async beforeFinalDot() {
-        await expect.poll(() => server.sessions[0]?.commands.at(-1)).toBe('DATA');
-        server.sessions[0]?.write(`${how.reply}\r\n`);
-        for (let turn = 0; turn < how.turns; turn++) await new Promise((resolve) => setImmediate(resolve));
-        return true;
-      },
-    });
-    expect(outcomeFor(report, 'office@contoso.com')?.kind).not.toBe('delivered');
-    await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
-    expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
-  });
+  test.each(EARLY)(
+    'of $size never leaves behind $reply, said $turns turns before ($offers)',
+    async ({ body, reply, turns, offers }) => {
+      const refuse: Script = (step) => (step === '.' ? '451 4.0.0 not now' : undefined);
+      const { route, server } = await start(refuse, offers);
+      const report = await send(route, {
+        body,
+        async beforeFinalDot() {
+          await expect.poll(() => server.sessions[0]?.commands.at(-1)).toBe('DATA');
+          server.sessions[0]?.write(`${reply}\r\n`);
+          for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+          return true;
+        },
+      });
+      expect(outcomeFor(report, 'office@contoso.com')?.kind).not.toBe('delivered');
+      await expect.poll(() => server.sessions[0]?.isClosed).toBe(true);
+      expect(endsWithDot(server.sessions[0]?.body)).toBe(false);
+    },
+  );
 });
 
 function endsWithDot(body: Buffer | undefined): boolean {

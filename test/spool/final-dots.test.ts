@@ -18,7 +18,7 @@ const opened: FinalDots[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'scanferry-dots-'));
-  file = join(directory, 'final-dots');
+  file = join(directory, 'spool.final-dots');
   failures = [];
 });
 afterEach(async () => {
@@ -112,7 +112,9 @@ describe('a noted final dot', () => {
     await dots.add(dotOf('m1'));
     expect([dots.remove('m1'), dots.remove('m1'), dots.remove('m2')]).toEqual([true, false, false]);
     expect(found()).toHaveLength(1);
-    dots.flush();
+    dots.flushSoon();
+    expect(found()).toHaveLength(1);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(found()).toEqual([]);
   });
 
@@ -173,12 +175,14 @@ describe('the end of a claim takes the note out', () => {
     expect(notedIn(folder)).toEqual([]);
   });
 
-  test('by being given back, at once', async () => {
+  test('by being given back, soon', async () => {
     const test = await openSpool();
     const { id } = await acceptTestMessage(test);
     await claimOne(test);
     await test.spool.noteFinalDot(dotOf(id));
     await test.spool.unclaim(id);
+    // The thread flushes what it was told in one turn before it takes the next.
+    await test.spool.stats();
     expect(notedIn(test.directory)).toEqual([]);
   });
 });

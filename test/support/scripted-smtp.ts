@@ -51,6 +51,8 @@ export async function startScriptedSmtp(options: ScriptedSmtpOptions): Promise<S
   const sessions: ScriptedSession[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    // What a test says out of turn leaves at once, and not with the next acknowledgement.
+    socket.setNoDelay();
     sockets.add(socket);
     const session: ScriptedSession = {
       isSecure: false,
