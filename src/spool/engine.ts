@@ -216,7 +216,7 @@ export function createEngine(data: SpoolWorkerData, tell: (answer: SpoolAnswer) 
     async unclaim({ id }) {
       claims.delete(id);
       // Unlike after a settlement nothing else tells the next start that there is nothing to it.
-      if (finalDots.remove(id)) finalDots.flushSoon();
+      if (finalDots.remove(id)) await finalDots.flushed();
       tell({ kind: 'changed' });
       return null;
     },

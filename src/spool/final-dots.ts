@@ -29,8 +29,8 @@ export interface FinalDots {
   add(dot: FinalDot): Promise<void>;
   /** Reaches the disk with the next flush. Whether it was noted. */
   remove(messageId: MessageId): boolean;
-  /** One flush for all of this turn of the event loop. */
-  flushSoon(): void;
+  /** Resolves when the disk has it, or can't be written; one flush is for all of this turn of the event loop. */
+  flushed(): Promise<void>;
   close(): void;
 }
 
@@ -48,16 +48,14 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
   const unwritten = new Map<number, string>();
   let handle: number | null = null;
   let waiting: (() => void)[] = [];
-  let isPlanned = false;
   let isFailing = false;
 
-  function flushSoon(): void {
-    if (!isPlanned) setImmediate(flush);
-    isPlanned = true;
+  function flushed(): Promise<void> {
+    if (waiting.length === 0) setImmediate(flush);
+    return new Promise((resolve) => waiting.push(resolve));
   }
 
   function flush(): void {
-    isPlanned = false;
     const told = waiting;
     waiting = [];
     if (unwritten.size > 0) write();
@@ -118,8 +116,7 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
       if (place === null || note === null) return tell(new Error('there is no room for a note'));
       placeOf.set(dot.messageId, place);
       unwritten.set(place, note);
-      flushSoon();
-      await new Promise<void>((resolve) => waiting.push(resolve));
+      await flushed();
     },
     remove(messageId) {
       const place = placeOf.get(messageId);
@@ -128,7 +125,7 @@ export function createFinalDots({ file: database, onFailure }: FinalDotsDeps): F
       unwritten.set(place, END);
       return true;
     },
-    flushSoon,
+    flushed,
     close() {
       flush();
       close();

@@ -112,9 +112,7 @@ describe('a noted final dot', () => {
     await dots.add(dotOf('m1'));
     expect([dots.remove('m1'), dots.remove('m1'), dots.remove('m2')]).toEqual([true, false, false]);
     expect(found()).toHaveLength(1);
-    dots.flushSoon();
-    expect(found()).toHaveLength(1);
-    await new Promise((resolve) => setImmediate(resolve));
+    await dots.flushed();
     expect(found()).toEqual([]);
   });
 
@@ -175,14 +173,12 @@ describe('the end of a claim takes the note out', () => {
     expect(notedIn(folder)).toEqual([]);
   });
 
-  test('by being given back, soon', async () => {
+  test('by being given back, at once', async () => {
     const test = await openSpool();
     const { id } = await acceptTestMessage(test);
     await claimOne(test);
     await test.spool.noteFinalDot(dotOf(id));
     await test.spool.unclaim(id);
-    // The thread flushes what it was told in one turn before it takes the next.
-    await test.spool.stats();
     expect(notedIn(test.directory)).toEqual([]);
   });
 });
