@@ -80,6 +80,8 @@ async function attempt(envelope: Envelope, claim: Claim, deps: DeliveryDeps): Pr
       const dotAt = deps.clock.now();
       const left = new Set(taken);
       const recipientIds = recipients.filter(({ address }) => left.has(address)).map(({ id }) => id);
+      // All were refused for certain.
+      if (recipientIds.length === 0) return true;
       const about = { messageId, routeId: lane.route.id, upstream, recipientIds };
       noted = { ...about, startedAt: dotAt - elapsedMs(), dotAt };
       return noteFinalDot(noted, deps);

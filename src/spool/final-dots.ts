@@ -8,7 +8,7 @@
  */
 import { closeSync, fdatasyncSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
+import { crc32 } from 'node:zlib';
 import { isMissing } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { MessageId } from '../core/message.ts';
@@ -158,29 +158,16 @@ function contentOf(file: string, tell: (error: unknown) => void): Buffer {
   }
 }
 
-const noted = z.object({
-  message: z.string(),
-  route: z.string(),
-  upstream: z
-    .object({
-      host: z.string(),
-      address: z.string().nullable(),
-      port: z.number(),
-      tls: z.object({ protocol: z.string(), cipher: z.string() }).nullable(),
-    })
-    .nullable(),
-  startedAt: z.number(),
-  dotAt: z.number(),
-  /** The recipient with the lowest id, and a bit for each from there on: those of a message follow each other. */
-  first: z.number(),
-  bits: z.base64(),
-});
-type Noted = z.infer<typeof noted>;
+interface Noted extends Omit<FinalDot, 'recipientIds'> {
+  /** The recipient with the lowest id, and a bit for each from there on, in base64: those of a message follow each other. */
+  first: number;
+  bits: string;
+}
 
 /** The server is left out where there is no room for it; null where there is none for the rest either. */
-function encode({ messageId: message, routeId: route, recipientIds, ...rest }: FinalDot): string | null {
-  const note: Noted = { message, route, ...rest, ...bitsOf(recipientIds) };
-  const texts = [note, { ...note, upstream: null }].map((one) => JSON.stringify(one) + END);
+function encode({ recipientIds, ...rest }: FinalDot): string | null {
+  const note: Noted = { ...rest, ...bitsOf(recipientIds) };
+  const texts = [note, { ...note, upstream: null }].map((one) => sealed(JSON.stringify(one)) + END);
   return texts.find((text) => Buffer.byteLength(text) <= PLACE_BYTES) ?? null;
 }
 
@@ -188,10 +175,16 @@ function encode({ messageId: message, routeId: route, recipientIds, ...rest }: F
 function decode(bytes: Buffer): FinalDot | null {
   const end = bytes.indexOf(END);
   if (end <= 0) return null;
-  const note = noted.safeParse(parse(bytes.toString('utf8', 0, end))).data;
-  if (note === undefined) return null;
-  const { message: messageId, route: routeId, upstream, startedAt, dotAt } = note;
-  return { messageId, routeId, upstream, recipientIds: idsOf(note), startedAt, dotAt };
+  const text = bytes.toString('utf8', 0, end);
+  const json = text.slice(text.indexOf(' ') + 1);
+  if (text !== sealed(json)) return null;
+  // Its sum says that it is whole, and only `encode` writes it.
+  const { first, bits, ...rest } = JSON.parse(json) as Noted;
+  return { ...rest, recipientIds: idsOf({ first, bits }) };
+}
+
+function sealed(json: string): string {
+  return `${crc32(json)} ${json}`;
 }
 
 function bitsOf(ids: readonly number[]): Pick<Noted, 'first' | 'bits'> {
@@ -206,12 +199,4 @@ function idsOf({ first, bits }: Pick<Noted, 'first' | 'bits'>): number[] {
   return [...Buffer.from(bits, 'base64')].flatMap((byte, index) =>
     [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => byte & (1 << bit)).map((bit) => first + index * 8 + bit),
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -36,7 +36,7 @@ test('is uncertain in history and status', { timeout: LIMIT_MS }, async () => {
   site.sandbox.tenant.faults.mx.silentAt = 'data-end';
   await scan(site);
   const noted = () => readFileSync(path.join(dataDir, 'spool.final-dots'), 'utf8');
-  await expect.poll(noted, { timeout: LIMIT_MS, interval: 20 }).toContain('"route":"direct"');
+  await expect.poll(noted, { timeout: LIMIT_MS, interval: 20 }).toContain('"routeId":"direct"');
   expect(noted()).not.toMatch(/anna|scanner|copier/);
   site.agent.signal('SIGKILL');
   await site.agent.waitForExit();
