@@ -167,8 +167,12 @@ interface Noted extends Omit<FinalDot, 'recipientIds'> {
 /** The server is left out where there is no room for it; null where there is none for the rest either. */
 function encode({ recipientIds, ...rest }: FinalDot): string | null {
   const note: Noted = { ...rest, ...bitsOf(recipientIds) };
-  const texts = [note, { ...note, upstream: null }].map((one) => sealed(JSON.stringify(one)) + END);
-  return texts.find((text) => Buffer.byteLength(text) <= PLACE_BYTES) ?? null;
+  return fitted(note) ?? fitted({ ...note, upstream: null });
+}
+
+function fitted(note: Noted): string | null {
+  const text = sealed(JSON.stringify(note)) + END;
+  return Buffer.byteLength(text) <= PLACE_BYTES ? text : null;
 }
 
 /** Null where nothing stands, or what a power cut left of a note: then its dot has not left. */
