@@ -7,12 +7,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../../test/support/processes.ts';
 import { startAgent } from './agent-subject.ts';
-import { casesOf, nameOf } from './cases.ts';
+import { type Case, casesOf, nameOf } from './cases.ts';
 import { type IdleFigures, measureIdle, REST_MS } from './idle.ts';
-import { openWays } from './inward.ts';
+import { openWays, type Ways } from './inward.ts';
+import { startLibraries } from './libraries-subject.ts';
 import { type Figures, measure, medianOf } from './measure.ts';
 import { measureMemoryCurve } from './memory-curve.ts';
 import { startPostfix } from './postfix-subject.ts';
+import { readUsage } from './process-tree.ts';
 import { measureSmallBox } from './small-box.ts';
 import { fillSpool, timeToGreeting } from './start-up.ts';
 import type { Place, Subject } from './subject.ts';
@@ -129,39 +131,60 @@ function idleCells(figures: IdleFigures | undefined): string {
   ].join(' | ');
 }
 
-async function compareLoads(
-  { isQuick, upstream, folder }: Stage,
-  agent: Measured,
-  postfix: Measured,
-): Promise<void> {
-  const ours = await openWays(folder, 'scanferry', agent.port);
-  const theirs = await openWays(folder, 'postfix', postfix.port);
-  const warmUp = { messages: 100, connections: 10, bytes: 4096 };
-  await measure(agent, warmUp, upstream);
-  await measure(postfix, warmUp, upstream);
+/** All take turns with each load, so that they meet the same hour of the machine. */
+async function compareLoads(stage: Stage, agent: Measured, postfix: Measured): Promise<void> {
+  const libraries = await startLibraries(stage.place('libraries'));
+  const subjects = [
+    await readied(stage, agent),
+    await readied(stage, postfix),
+    await readied(stage, { ...libraries, idleBytes: readUsage(libraries.pid).anonymousBytes }),
+  ] as const;
   console.log('Each cell: Scanferry / Postfix (ratio). CPU per message, memory at its peak above idle,');
   console.log('bytes written to the disk per byte of the messages.\n');
   console.log(header());
-  for (const one of casesOf(isQuick)) {
-    const { load, inward } = one;
-    const rounds: { scanferry: Figures; postfix: Figures }[] = [];
-    while (rounds.length < (isQuick ? 1 : ROUNDS)) {
-      rounds.push({
-        scanferry: await measure({ ...agent, port: ours.port(inward) }, load, upstream),
-        postfix: await measure({ ...postfix, port: theirs.port(inward) }, load, upstream),
-      });
-    }
-    console.log(
-      line({
-        name: nameOf(one),
-        scanferry: medianOf(rounds.map(({ scanferry }) => scanferry)),
-        postfix: medianOf(rounds.map(({ postfix: other }) => other)),
-      }),
-    );
+  const floor: string[] = [];
+  for (const one of casesOf(stage.isQuick)) {
+    const [ours, theirs, bare] = await takeTurns(stage, one, subjects);
+    const name = nameOf(one);
+    console.log(line({ name, measured: ours, postfix: theirs }));
+    if (bare !== null) floor.push(line({ name, measured: bare, postfix: theirs }));
   }
-  console.log('');
-  await theirs.stop();
-  await ours.stop();
+  console.log('\nThe same with smtp-server and nodemailer alone, which keep nothing, / Postfix as above:\n');
+  console.log(`${[header(), ...floor].join('\n')}\n`);
+  for (const { ways } of subjects) await ways.stop();
+  await libraries.stop();
+}
+
+type Readied = Measured & { ways: Ways };
+
+/** Opens the ways to it, and sends it its first messages. */
+async function readied({ folder, upstream }: Stage, subject: Measured): Promise<Readied> {
+  const ways = await openWays(folder, subject.name.replace(' ', '-'), subject.port);
+  await measure(subject, { messages: 100, connections: 10, bytes: 4096 }, upstream);
+  return { ...subject, ways };
+}
+
+/** The middle one of several turns of each; null for the libraries where they have no turn. */
+async function takeTurns(
+  { isQuick, upstream }: Stage,
+  { load, inward, hasFloor }: Case,
+  [agent, postfix, libraries]: readonly [Readied, Readied, Readied],
+): Promise<[ours: Figures, theirs: Figures, bare: Figures | null]> {
+  const turn = (subject: Readied) => measure({ ...subject, port: subject.ways.port(inward) }, load, upstream);
+  const rounds: { ours: Figures; theirs: Figures; bare: Figures | null }[] = [];
+  while (rounds.length < (isQuick ? 1 : ROUNDS)) {
+    rounds.push({
+      ours: await turn(agent),
+      theirs: await turn(postfix),
+      bare: hasFloor ? await turn(libraries) : null,
+    });
+  }
+  const bare = rounds.flatMap((round) => round.bare ?? []);
+  return [
+    medianOf(rounds.map(({ ours }) => ours)),
+    medianOf(rounds.map(({ theirs }) => theirs)),
+    bare.length === 0 ? null : medianOf(bare),
+  ];
 }
 
 async function showStartUp({ isQuick, place }: Stage): Promise<void> {

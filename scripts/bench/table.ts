@@ -1,9 +1,9 @@
-/** Prints figures of both, and their ratio, as a Markdown table. */
+/** Prints figures of a subject beside Postfix's, and their ratio, as a Markdown table. */
 import type { Figures } from './measure.ts';
 
 export interface Row {
   name: string;
-  scanferry: Figures;
+  measured: Figures;
   postfix: Figures;
 }
 
@@ -11,7 +11,7 @@ interface Column {
   title: string;
   value(figures: Figures): number;
   digits: number;
-  /** Whether the ratio Scanferry/Postfix says something. */
+  /** Whether the ratio to Postfix says something. */
   hasRatio: boolean;
 }
 
@@ -30,10 +30,10 @@ export function header(): string {
   return `| message × connections, inward | ${titles.join(' | ')} |\n|---|${'---|'.repeat(titles.length)}`;
 }
 
-/** Each cell is `Scanferry / Postfix`, and the ratio where it says something. */
-export function line({ name, scanferry, postfix }: Row): string {
+/** Each cell is `measured / Postfix`, and the ratio where it says something. */
+export function line({ name, measured, postfix }: Row): string {
   const cells = COLUMNS.map(({ value, digits, hasRatio }) => {
-    const [ours, theirs] = [value(scanferry), value(postfix)];
+    const [ours, theirs] = [value(measured), value(postfix)];
     const pair = `${ours.toFixed(digits)} / ${theirs.toFixed(digits)}`;
     return hasRatio ? `${pair} (${(ours / theirs).toFixed(2)})` : pair;
   });
