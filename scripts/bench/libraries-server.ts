@@ -6,12 +6,13 @@ import { readFileSync } from 'node:fs';
 import { createTransport } from 'nodemailer';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 
-/** As many as the agent sends over one connection. */
+/** As the agent's connections: so many messages over each, and so long a wait for the next one. */
 const MESSAGES_EACH = 50;
+const IDLE_MS = 5000;
 
 function main([port, upstreamPort, caFile, certFile, keyFile, connections]: string[]): void {
   const transport = createTransport({
-    ...{ pool: true, maxConnections: Number(connections), maxMessages: MESSAGES_EACH },
+    ...{ pool: true, maxConnections: Number(connections), maxMessages: MESSAGES_EACH, idleTimeout: IDLE_MS },
     ...{ host: '127.0.0.1', port: Number(upstreamPort), requireTLS: true },
     tls: { ca: readFileSync(caFile ?? ''), minVersion: 'TLSv1.2' },
   });

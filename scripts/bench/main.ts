@@ -124,8 +124,8 @@ function idleCells(figures: IdleFigures | undefined): string {
   if (figures === undefined) return '';
   const { residentBytes, anonymousBytes, cpuShare, writtenBytes } = figures;
   return [
-    (residentBytes / MIB).toFixed(0),
-    (anonymousBytes / MIB).toFixed(0),
+    (residentBytes / MIB).toFixed(1),
+    (anonymousBytes / MIB).toFixed(1),
     `${(cpuShare * 100).toFixed(2)} %`,
     writtenBytes,
   ].join(' | ');
