@@ -139,8 +139,10 @@ async function compareLoads(stage: Stage, agent: Measured, postfix: Measured): P
     await readied(stage, postfix),
     await readied(stage, { ...libraries, idleBytes: readUsage(libraries.pid).anonymousBytes }),
   ] as const;
-  console.log('Each cell: Scanferry / Postfix (ratio). CPU per message, memory at its peak above idle,');
-  console.log('bytes written to the disk per byte of the messages.\n');
+  console.log(
+    'Each cell: Scanferry / Postfix (ratio). CPU per message, anonymous memory at its peak above idle,',
+  );
+  console.log('all resident memory at its peak, bytes written to the disk per byte of the messages.\n');
   console.log(header());
   const floor: string[] = [];
   for (const one of casesOf(stage.isQuick)) {

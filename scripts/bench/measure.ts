@@ -10,6 +10,8 @@ export interface Figures {
   cpuMsPerMessage: number;
   /** Highest anonymous memory during the load, less that of the idle subject at its start. */
   memoryBytes: number;
+  /** Highest resident memory during the load; pages shared between processes count once per process. */
+  residentBytes: number;
   /** Bytes written to the disk per byte of the messages. */
   writtenPerByte: number;
 }
@@ -35,11 +37,13 @@ export async function measure(
     ]);
     await pause(AFTER_MS);
     const after = readUsage(subject.pid);
+    const peak = memory.stop();
     return {
       acceptedPerSecond: perSecond(load.messages, acceptedAt - begun),
       relayedPerSecond: perSecond(load.messages, relayedAt - begun),
       cpuMsPerMessage: (after.cpuMs - before.cpuMs) / load.messages,
-      memoryBytes: memory.stop().anonymousBytes - subject.idleBytes,
+      memoryBytes: peak.anonymousBytes - subject.idleBytes,
+      residentBytes: peak.residentBytes,
       writtenPerByte: (after.writtenBytes - before.writtenBytes) / (load.messages * load.bytes),
     };
   } finally {
@@ -58,6 +62,7 @@ export function medianOf(rounds: readonly Figures[]): Figures {
     relayedPerSecond: median('relayedPerSecond'),
     cpuMsPerMessage: median('cpuMsPerMessage'),
     memoryBytes: median('memoryBytes'),
+    residentBytes: median('residentBytes'),
     writtenPerByte: median('writtenPerByte'),
   };
 }

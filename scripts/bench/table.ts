@@ -22,6 +22,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'relayed/s', value: (of) => of.relayedPerSecond, digits: 0, hasRatio: true },
   { title: 'CPU ms', value: (of) => of.cpuMsPerMessage, digits: 1, hasRatio: true },
   { title: 'memory MiB', value: (of) => of.memoryBytes / MIB, digits: 0, hasRatio: false },
+  { title: 'resident MiB', value: (of) => of.residentBytes / MIB, digits: 0, hasRatio: false },
   { title: 'written', value: (of) => of.writtenPerByte, digits: 2, hasRatio: false },
 ];
 

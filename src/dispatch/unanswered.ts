@@ -69,14 +69,16 @@ export function createUnanswered(deps: UnansweredDeps): Unanswered {
     const { code, cause } = explain('message.answer-missed');
     const ageMs = deps.watch.ageMs(head.receivedAt);
     // Nothing was wrong with the way. But a box that stops each time must not send the message at each start.
-    const delayMs = (tries: number) => (tries === 0 ? 0 : retryDelayMs(tries, null, deps.random()));
+    const waitMs = (tries: number) => {
+      const delayMs = tries === 0 ? 0 : retryDelayMs(tries, null, deps.random());
+      return waitWithinAge(delayMs, ageMs, deps.age.maxAgeMs) ?? delayMs;
+    };
     return {
       messageId,
       attempt: { routeId, startedAt, endedAt: dotAt, upstream },
       recipients: waiting.map(({ id, tries }) => ({
         ...{ recipientId: id, state: 'deferred', spendTry: true, code, cause, reply: null, uncertain: true },
-        nextAttemptAt:
-          clock.now() + (waitWithinAge(delayMs(tries), ageMs, deps.age.maxAgeMs) ?? delayMs(tries)),
+        nextAttemptAt: clock.now() + waitMs(tries),
       })),
     };
   }
